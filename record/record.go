@@ -1,0 +1,261 @@
+package record
+
+import "math"
+
+// Record is a handle on one record of a batch: two words, not allocated, dead
+// with its batch.
+type Record struct {
+	b *Batch
+	i int
+}
+
+// spare is how many fields a record can gain after a parser has filled it
+// before its fields must move to the end of the table.
+const spare = 4
+
+func (r Record) row() *row { return &r.b.rows[r.i] }
+
+// Batch is the batch that r belongs to.
+func (r Record) Batch() *Batch { return r.b }
+
+// Time is the record's timestamp in Unix nanoseconds: the event's own time where
+// a processor has set it, else when the line was read.
+func (r Record) Time() int64 { return r.row().time }
+
+// SetTime sets the record's timestamp, in Unix nanoseconds.
+func (r Record) SetTime(ns int64) { r.row().time = ns }
+
+// Source is the position entry of the source that r came from.
+func (r Record) Source() *Position { return &r.b.sources[r.row().source] }
+
+// Offset is where r began in its source.
+func (r Record) Offset() int64 { return r.row().offset }
+
+// Raw is the line as it was read, whatever became of its fields; nil for a
+// record that did not come from a line.
+func (r Record) Raw() []byte { return r.b.Bytes(r.row().raw) }
+
+// Key is the record's key, and whether it has one.
+func (r Record) Key() ([]byte, bool) {
+	w := r.row()
+	return r.b.Bytes(w.key), w.hasKey
+}
+
+// SetKey sets the record's key.
+func (r Record) SetKey(s Span) {
+	w := r.row()
+	w.key, w.hasKey = s, true
+}
+
+// Fields are the record's fields in order. The slice is valid until a field is
+// added to any record of the batch. Entries for which [Field.Removed] holds are
+// to be skipped.
+func (r Record) Fields() []Field {
+	w := r.row()
+	return r.b.fields[w.first : w.first+uint32(w.n)]
+}
+
+// Removed says that the field is gone.
+func (f *Field) Removed() bool { return f.Kind == removed }
+
+// FieldName is the name of f.
+func (r Record) FieldName(f *Field) []byte { return r.b.Bytes(f.Name) }
+
+// FieldValue is the value of f.
+func (r Record) FieldValue(f *Field) Value { return Value{r.b, f.Value, f.Kind, f.Form} }
+
+// find is the index in the field table of the last live field called name.
+func (r Record) find(name string) int {
+	w := r.row()
+	arena := r.b.arena
+	for i := int(w.first) + int(w.n) - 1; i >= int(w.first); i-- {
+		f := &r.b.fields[i]
+		if int(f.Name.Len) == len(name) && f.Kind != removed && string(arena[f.Name.Off:f.Name.Off+f.Name.Len]) == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Has says whether r has a flat field called name.
+func (r Record) Has(name string) bool { return r.find(name) >= 0 }
+
+// Get returns the value of a flat field or, if there is none of that name, of
+// the path into a JSON field that the name spells ("a.b.c", array elements by
+// number).
+func (r Record) Get(name string) (Value, bool) {
+	if i := r.find(name); i >= 0 {
+		return r.FieldValue(&r.b.fields[i]), true
+	}
+	return r.lookup(name)
+}
+
+// Set gives the field called name this value, which must live in the same
+// batch: a field that exists keeps its place.
+func (r Record) Set(name Name, v Value) {
+	if i := r.find(name.text); i >= 0 {
+		r.touch(i)
+		f := &r.b.fields[i]
+		f.Value, f.Kind, f.Form = v.span, v.kind, v.form
+		r.removeBefore(name.text, i)
+		return
+	}
+	r.Append(Field{Name: name.span, Value: v.span, Kind: v.kind, Form: v.form, NameClean: name.clean})
+}
+
+// Remove removes every field called name and says whether there was one.
+func (r Record) Remove(name string) bool {
+	i := r.find(name)
+	if i < 0 {
+		return false
+	}
+	r.removeAt(i)
+	r.removeBefore(name, i)
+	return true
+}
+
+func (r Record) removeBefore(name string, end int) {
+	for i := int(r.row().first); i < end; i++ {
+		f := &r.b.fields[i]
+		if f.Kind != removed && int(f.Name.Len) == len(name) && string(r.b.Bytes(f.Name)) == name {
+			r.removeAt(i)
+		}
+	}
+}
+
+func (r Record) removeAt(i int) {
+	r.touch(i)
+	r.b.fields[i].Kind = removed
+}
+
+// RemoveField removes the i-th entry of [Record.Fields].
+func (r Record) RemoveField(i int) { r.removeAt(int(r.row().first) + i) }
+
+// Rename gives the field called from the name to, which replaces a field that
+// had it. It says whether there was a field to rename.
+func (r Record) Rename(from string, to Name) bool {
+	i := r.find(from)
+	if i < 0 || from == to.text {
+		return i >= 0
+	}
+	r.Remove(to.text)
+	r.removeBefore(from, i)
+	r.touch(i)
+	f := &r.b.fields[i]
+	f.Name, f.NameClean = to.span, to.clean
+	return true
+}
+
+// Append adds a field without looking for one of the same name.
+func (r Record) Append(f Field) {
+	b, w := r.b, r.row()
+	end := int(w.first) + int(w.n)
+	switch {
+	case w.n < w.room:
+		b.fields[end] = f
+	case end == len(b.fields):
+		b.fields = append(b.fields, f)
+		w.room++
+	default:
+		b.moveToEnd(w)
+		b.fields = append(b.fields, f)
+		w.room++
+	}
+	w.n++
+}
+
+func (b *Batch) moveToEnd(w *row) {
+	first := len(b.fields)
+	b.fields = append(b.fields, b.fields[w.first:w.first+uint32(w.n)]...)
+	w.first, w.room = uint32(first), w.n
+}
+
+// MaxFields is the number of fields a record can hold.
+const MaxFields = math.MaxUint16 - 1024
+
+// Merge adds the fields that a parser found, in order, and lets them win over
+// existing fields of the same name. If object is not empty, it is the JSON
+// object whose members are exactly these fields: as long as none of them is
+// changed, an encoder may copy it instead of the fields.
+func (r Record) Merge(parsed []Field, object Span) {
+	b, w := r.b, r.row()
+	live := int(w.n)
+	if int(w.first)+live != len(b.fields) {
+		b.moveToEnd(w)
+	}
+	for i := range live {
+		old := &b.fields[int(w.first)+i]
+		if old.Kind == removed {
+			continue
+		}
+		name := b.Bytes(old.Name)
+		for j := range parsed {
+			p := &parsed[j]
+			if p.Name.Len == old.Name.Len && string(b.Bytes(p.Name)) == string(name) {
+				r.removeAt(int(w.first) + i)
+				break
+			}
+		}
+	}
+	b.fields = append(b.fields, parsed...)
+	w.n += uint16(len(parsed))
+	w.object, w.objFirst, w.objN = object, uint16(live), uint16(len(parsed))
+	if object.Len == 0 {
+		w.objN = 0
+	}
+	w.room = w.n + spare
+	for range spare {
+		b.fields = append(b.fields, Field{})
+	}
+}
+
+// Object returns the text of the JSON object that the fields [first, first+n) of
+// [Record.Fields] were parsed from, while they are unchanged; n is 0 otherwise.
+func (r Record) Object() (text []byte, first, n int) {
+	w := r.row()
+	return r.b.Bytes(w.object), int(w.objFirst), int(w.objN)
+}
+
+// touch notes that field i of the table changes, so that the object it was
+// parsed from no longer stands for it.
+func (r Record) touch(i int) {
+	w := r.row()
+	if rel := i - int(w.first); w.objN > 0 && rel >= int(w.objFirst) && rel < int(w.objFirst)+int(w.objN) {
+		w.objN = 0
+	}
+}
+
+// Drop marks r as not to be delivered and says why; it stays in the batch so
+// that it can be counted.
+func (r Record) Drop(why Reason) { r.row().reason = why }
+
+// Reject sends r to the dead letters because of cause.
+func (r Record) Reject(cause string) {
+	w := r.row()
+	w.reason = Rejected
+	w.cause = r.b.Text(cause)
+}
+
+// Fate says what is to become of r: [Kept], [Rejected], or why it was dropped.
+func (r Record) Fate() Reason { return r.row().reason }
+
+// Cause is why r was rejected.
+func (r Record) Cause() []byte { return r.b.Bytes(r.row().cause) }
+
+// Reason says why a record does not reach the outputs.
+type Reason uint8
+
+// The reasons. Filtered records were meant to go; the others are counted as
+// dropped, by reason, except rejected ones, which become dead letters.
+const (
+	Kept Reason = iota
+	Filtered
+	ParseFailed
+	EncodeFailed
+	Rejected
+	Reasons // how many there are
+)
+
+var reasonNames = [Reasons]string{"kept", "filtered", "parse_failed", "encode_failed", "rejected"}
+
+func (r Reason) String() string { return reasonNames[r] }

@@ -1,0 +1,119 @@
+package record
+
+import (
+	"strconv"
+	"time"
+)
+
+// Kind is the type of a value.
+type Kind uint8
+
+// The kinds. Numbers are kept as the text they were read as, so that an int64
+// never passes through a float. JSON is raw text of an object or array.
+const (
+	Null Kind = iota
+	String
+	Int
+	Float
+	Bool
+	Time
+	Bytes
+	JSON
+	removed
+)
+
+var kindNames = [...]string{"null", "string", "int", "float", "bool", "time", "bytes", "json", "removed"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Form says how the text of a string relates to JSON.
+type Form uint8
+
+const (
+	// Plain text may need escaping.
+	Plain Form = iota
+	// Clean text is the same inside JSON quotes.
+	Clean
+	// Escaped text is what stood between JSON quotes, escapes included.
+	Escaped
+)
+
+// Value is a value in the arena of a batch.
+type Value struct {
+	b    *Batch
+	span Span
+	kind Kind
+	form Form
+}
+
+// Value makes a value of the text at s.
+func (b *Batch) Value(s Span, k Kind, f Form) Value { return Value{b, s, k, f} }
+
+// String puts a string into the batch.
+func (b *Batch) String(s string) Value {
+	v := Value{b, b.Text(s), String, Plain}
+	if cleanText(s) {
+		v.form = Clean
+	}
+	return v
+}
+
+// Int puts an integer into the batch.
+func (b *Batch) Int(i int64) Value {
+	b.grow(20)
+	off := len(b.arena)
+	b.arena = strconv.AppendInt(b.arena, i, 10)
+	return Value{b, Span{uint32(off), uint32(len(b.arena) - off)}, Int, Clean}
+}
+
+// Float puts a float into the batch, in the shortest form that reads back equal.
+// NaN and the infinities, which JSON cannot write, become null.
+func (b *Batch) Float(f float64) Value {
+	if f != f || f > maxFloat || f < -maxFloat {
+		return Value{b: b, kind: Null}
+	}
+	b.grow(32)
+	off := len(b.arena)
+	b.arena = strconv.AppendFloat(b.arena, f, 'g', -1, 64)
+	return Value{b, Span{uint32(off), uint32(len(b.arena) - off)}, Float, Clean}
+}
+
+const maxFloat = 0x1p1023 * (1 + (1 - 0x1p-52))
+
+// Bool puts a boolean into the batch.
+func (b *Batch) Bool(t bool) Value {
+	return Value{b, b.Text(strconv.FormatBool(t)), Bool, Clean}
+}
+
+// Time puts a time, in Unix nanoseconds, into the batch. It is written as
+// RFC 3339 in UTC.
+func (b *Batch) Time(ns int64) Value {
+	b.grow(len(time.RFC3339Nano) + 8)
+	off := len(b.arena)
+	b.arena = time.Unix(0, ns).UTC().AppendFormat(b.arena, time.RFC3339Nano)
+	return Value{b, Span{uint32(off), uint32(len(b.arena) - off)}, Time, Clean}
+}
+
+// Kind is the type of v.
+func (v Value) Kind() Kind { return v.kind }
+
+// Form says how the bytes of v relate to JSON.
+func (v Value) Form() Form { return v.form }
+
+// Span is where the bytes of v lie.
+func (v Value) Span() Span { return v.span }
+
+// Bytes are the bytes of v as they stand in the arena: for an [Escaped] string
+// with its escapes. Valid until the batch is released.
+func (v Value) Bytes() []byte { return v.b.Bytes(v.span) }
+
+// Slice is the string made of bytes i to j of v.
+func (v Value) Slice(i, j int) Value {
+	return Value{v.b, Span{v.span.Off + uint32(i), uint32(j - i)}, String, v.form}
+}
+
+// As is v, taken as another kind. The bytes stay as they are.
+func (v Value) As(k Kind) Value {
+	v.kind = k
+	return v
+}
