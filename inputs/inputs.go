@@ -60,7 +60,7 @@ type Common struct {
 }
 
 // Check tells whether the id is one.
-func (c *Common) Check() error { return config.CheckID(c.ID) }
+func (c *Common) Check() error { return registry.CheckID(c.ID) }
 
 // Component is a configured input that is not yet built.
 type Component struct {
@@ -76,15 +76,18 @@ func Register[C any](name, summary string, def func() *C, build func(*C, Env) (I
 	registry.Register(Registry, name, summary, def, build)
 }
 
-// Decode reads a one-key map {type: {...}}. The id defaults to the type.
-func Decode(n *config.Node) (Component, error) {
-	var c Component
-	var err error
+// UnmarshalConfig reads a one-key map {type: {...}}. The id defaults to the type.
+func (c *Component) UnmarshalConfig(n *config.Node) (err error) {
 	if c.Component, err = Registry.Decode(n, &c.Common); err != nil {
-		return c, err
+		return err
 	}
 	if c.ID == "" {
 		c.ID = c.Type
 	}
-	return c, nil
+	return nil
+}
+
+// DescribeConfig describes all inputs.
+func (Component) DescribeConfig() (string, map[string]any) {
+	return "input", Registry.Schema(&Common{})
 }

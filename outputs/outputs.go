@@ -65,14 +65,14 @@ type Env struct {
 
 // Common are the keys that every output has.
 type Common struct {
-	ID        string        `yaml:"id" doc:"Name of this output within its pipeline; its cursor belongs to it. A second output of the same type must set one." example:"copy"`
-	OnFull    string        `yaml:"on_full" doc:"What happens when the spool is full because of this output: block makes the pipeline wait, drop_oldest loses this output's oldest records and counts them." oneof:"block,drop_oldest"`
-	StartFrom string        `yaml:"start_from" doc:"Where an output that is new to an existing spool begins: now, or oldest." oneof:"now,oldest"`
-	Encode    *codec.Config `yaml:"encode" doc:"How records are encoded for this output, instead of the pipeline's encode."`
+	ID        string         `yaml:"id" doc:"Name of this output within its pipeline; its cursor belongs to it. A second output of the same type must set one." example:"copy"`
+	OnFull    string         `yaml:"on_full" doc:"What happens when the spool is full because of this output: block makes the pipeline wait, drop_oldest loses this output's oldest records and counts them." oneof:"block,drop_oldest"`
+	StartFrom string         `yaml:"start_from" doc:"Where an output that is new to an existing spool begins: now, or oldest." oneof:"now,oldest"`
+	Encode    codec.Override `yaml:"encode" doc:"How records are encoded for this output, instead of the pipeline's encode."`
 }
 
 // Check tells whether the id is one.
-func (c *Common) Check() error { return config.CheckID(c.ID) }
+func (c *Common) Check() error { return registry.CheckID(c.ID) }
 
 // Component is a configured output that is not yet built.
 type Component struct {
@@ -88,15 +88,23 @@ func Register[C any](name, summary string, def func() *C, build func(*C, Env) (O
 	registry.Register(Registry, name, summary, def, build)
 }
 
-// Decode reads a one-key map {type: {...}}. The id defaults to the type.
-func Decode(n *config.Node) (Component, error) {
-	c := Component{Common: Common{OnFull: "block", StartFrom: "now"}}
-	var err error
+// DefaultCommon holds the defaults of the keys that every output has.
+func DefaultCommon() Common { return Common{OnFull: "block", StartFrom: "now"} }
+
+// UnmarshalConfig reads a one-key map {type: {...}}. The id defaults to the type.
+func (c *Component) UnmarshalConfig(n *config.Node) (err error) {
+	c.Common = DefaultCommon()
 	if c.Component, err = Registry.Decode(n, &c.Common); err != nil {
-		return c, err
+		return err
 	}
 	if c.ID == "" {
 		c.ID = c.Type
 	}
-	return c, nil
+	return nil
+}
+
+// DescribeConfig describes all outputs.
+func (Component) DescribeConfig() (string, map[string]any) {
+	common := DefaultCommon()
+	return "output", Registry.Schema(&common)
 }

@@ -32,7 +32,9 @@ type Env struct {
 }
 
 // Component is a configured processor that is not yet built.
-type Component = registry.Component[Env, Processor]
+type Component struct {
+	registry.Component[Env, Processor]
+}
 
 // Registry holds all processors of this build.
 var Registry = registry.New[Env, Processor]("processor")
@@ -42,5 +44,11 @@ func Register[C any](name, summary string, def func() *C, build func(*C, Env) (P
 	registry.Register(Registry, name, summary, def, build)
 }
 
-// Decode reads a one-key map {type: {...}}.
-func Decode(n *config.Node) (Component, error) { return Registry.Decode(n) }
+// UnmarshalConfig reads a one-key map {type: {...}}.
+func (c *Component) UnmarshalConfig(n *config.Node) (err error) {
+	c.Component, err = Registry.Decode(n)
+	return err
+}
+
+// DescribeConfig describes all processors.
+func (Component) DescribeConfig() (string, map[string]any) { return "processor", Registry.Schema() }

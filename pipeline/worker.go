@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/spillway/spillway/processors"
+	"github.com/spillway/spillway/record"
+	"github.com/spillway/spillway/spool"
+)
+
+// Workers is the pool that processes and encodes the batches of every pipeline
+// of the process.
+type Workers struct {
+	jobs chan *job
+	n    int
+	wg   sync.WaitGroup
+}
+
+// StartWorkers starts n workers. Stop them when the last pipeline has stopped.
+func StartWorkers(n int) *Workers {
+	w := &Workers{jobs: make(chan *job, n), n: n}
+	for i := range n {
+		w.wg.Go(func() {
+			for j := range w.jobs {
+				j.err = j.chain.work(i, j)
+				j.done <- struct{}{}
+			}
+		})
+	}
+	return w
+}
+
+// Stop ends the workers and waits for them.
+func (w *Workers) Stop() {
+	close(w.jobs)
+	w.wg.Wait()
+}
+
+// chains are a pipeline's processors and encoders, one set for each worker, so
+// that none of them needs a lock.
+type chains struct {
+	perWorker []chain
+}
+
+type chain struct {
+	processors []namedProcessor
+	lanes      []*lane
+	dead       *deadLetterLane
+}
+
+type namedProcessor struct {
+	processors.Processor
+	name string
+}
+
+// encoded is what a worker makes of a batch.
+type encoded struct {
+	frames  []*spool.Frame
+	account spool.Account
+}
+
+func (e *encoded) release() {
+	for _, f := range e.frames {
+		f.Release()
+	}
+	e.frames = e.frames[:0]
+}
+
+// work runs the processors of one worker on j's batch and encodes the result. A
+// panic in it is an error of this pipeline and of no other.
+func (c *chains) work(worker int, j *job) (err error) {
+	stage := "encoder"
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s: panic: %v\n%s", stage, p, debug.Stack())
+		}
+	}()
+	ch, b := &c.perWorker[worker], j.batch
+	j.result.frames = j.result.frames[:0]
+	j.result.account = spool.Account{}
+	read := b.Len()
+	for i := range ch.processors {
+		stage = ch.processors[i].name
+		if err := ch.processors[i].Process(b); err != nil {
+			return fmt.Errorf("%s: %w", stage, err)
+		}
+	}
+	stage = "encoder"
+	if err := ch.encode(b, &j.result); err != nil {
+		return err
+	}
+	a := &j.result.account
+	a.Read = int64(read)
+	a.Generated = int64(b.Len() - read)
+	return nil
+}
+
+func (ch *chain) encode(b *record.Batch, out *encoded) error {
+	for _, l := range ch.lanes {
+		if err := l.encode(b, out); err != nil {
+			return err
+		}
+	}
+	if err := ch.dead.encode(b, out); err != nil {
+		return err
+	}
+	for i := range b.Len() {
+		switch why := b.Record(i).Fate(); why {
+		case record.Kept, record.Rejected:
+			out.account.Appended++
+		case record.Filtered:
+			out.account.Filtered++
+		default:
+			out.account.Dropped[why]++
+		}
+	}
+	return nil
+}
