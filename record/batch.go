@@ -8,8 +8,8 @@
 package record
 
 import (
+	"iter"
 	"sync"
-	"time"
 )
 
 // BatchBytes is the arena size an input aims at before it emits a batch. It
@@ -21,15 +21,17 @@ const BatchBytes = 256 << 10
 // not yet [BatchBytes] long.
 const MaxRecords = 4096
 
-// keepBytes bounds the arena of a batch that goes back to the pool: one giant
-// line must not pin its memory for ever.
-const keepBytes = 4 << 20
+// A batch that has grown beyond these does not go back to the pool: one giant
+// line, or a burst of sources, must not pin its memory for ever.
+const (
+	keepBytes   = 4 << 20
+	keepFields  = 1 << 18
+	keepRows    = 4 * MaxRecords
+	keepSources = MaxRecords
+)
 
 // Message is the name of the field that holds an input's line.
 const Message = "message"
-
-// Span is a stretch of the arena.
-type Span struct{ Off, Len uint32 }
 
 // Field is one named value of a record.
 type Field struct {
@@ -46,9 +48,11 @@ type Batch struct {
 	arena  []byte
 	fields []Field
 	rows   []row
-	names  []internedName
+	names  []Name
 
-	sources []Position
+	sources  []Position
+	index    map[string]int // of sources, once there are many
+	released bool
 
 	// Appended, if set, is called once when the batch's records are in the
 	// spool to the extent its sync setting promises, or with the error that
@@ -56,26 +60,20 @@ type Batch struct {
 	Appended func(error)
 }
 
+// row is a record: the fields [first, first+n) of the field table, of which it
+// owns room. The fields [objFirst, objFirst+objN) of these are what object says.
 type row struct {
-	first    uint32
-	n, room  uint16
-	objFirst uint16
-	objN     uint16
-	source   uint16
-	reason   Reason
-	hasKey   bool
-	object   Span
-	raw      Span
-	key      Span
-	cause    Span
-	time     int64
-	offset   int64
-}
-
-type internedName struct {
-	text  string
-	span  Span
-	clean bool
+	first, n, room uint32
+	objFirst, objN uint32
+	source         uint32
+	reason         Reason
+	hasKey         bool
+	object         Span
+	raw            Span
+	key            Span
+	cause          Span
+	time           int64
+	offset         int64
 }
 
 var pool = sync.Pool{New: func() any {
@@ -83,35 +81,49 @@ var pool = sync.Pool{New: func() any {
 		arena:  make([]byte, 0, BatchBytes+64<<10),
 		fields: make([]Field, 0, 8192),
 		rows:   make([]row, 0, 1024),
-		names:  make([]internedName, 0, 16),
+		names:  make([]Name, 0, 16),
 	}
+	b.reset()
 	return b
 }}
 
 // NewBatch takes an empty batch from the pool. The caller owns it.
-func NewBatch() *Batch { return pool.Get().(*Batch) }
+func NewBatch() *Batch {
+	b := pool.Get().(*Batch)
+	b.released = false
+	return b
+}
 
 // Release gives b back to the pool. Nothing that was taken from b may be used
 // afterwards.
 func (b *Batch) Release() {
+	if b.released {
+		panic("record: a batch was released twice")
+	}
+	b.released = true
 	if poison {
 		b.overwrite()
 	}
-	if cap(b.arena) > keepBytes {
+	if cap(b.arena) > keepBytes || cap(b.fields) > keepFields || cap(b.rows) > keepRows || cap(b.sources) > keepSources {
 		return
 	}
 	b.reset()
 	pool.Put(b)
 }
 
+// reset empties b but for the name [Message], which lies at the arena's start,
+// so that adding a line adds nothing to the arena.
 func (b *Batch) reset() {
-	b.arena = b.arena[:0]
+	b.arena = append(b.arena[:0], Message...)
+	b.names = append(b.names[:0], Name{text: Message, span: messageName, clean: true})
 	b.fields = b.fields[:0]
 	b.rows = b.rows[:0]
-	b.names = b.names[:0]
 	b.sources = b.sources[:0]
+	clear(b.index)
 	b.Appended = nil
 }
+
+var messageName = Span{0, uint32(len(Message))}
 
 // Len is the number of records, dropped ones included.
 func (b *Batch) Len() int { return len(b.rows) }
@@ -126,140 +138,34 @@ func (b *Batch) Full() bool { return len(b.arena) >= BatchBytes || len(b.rows) >
 // source position.
 func (b *Batch) Empty() bool { return len(b.rows) == 0 && len(b.sources) == 0 }
 
-// Record returns a handle on record i. It is dead once b is released.
-func (b *Batch) Record(i int) Record { return Record{b: b, i: i} }
-
-// Space returns at least n free bytes of the arena for the caller to read
-// into; [Batch.Commit] makes the first of them part of the batch.
-func (b *Batch) Space(n int) []byte {
-	b.grow(n)
-	return b.arena[len(b.arena):cap(b.arena)]
-}
-
-// Commit appends the first n bytes written into the last [Batch.Space] and
-// returns where they lie.
-func (b *Batch) Commit(n int) Span {
-	off := len(b.arena)
-	b.arena = b.arena[:off+n]
-	return Span{uint32(off), uint32(n)}
-}
-
-// Bytes is a view of s, valid until the batch is released. It may be written
-// to only by a processor that owns the batch and everything that shares s.
-func (b *Batch) Bytes(s Span) []byte { return b.arena[s.Off : s.Off+s.Len : s.Off+s.Len] }
-
-// Text copies s into the arena.
-func (b *Batch) Text(s string) Span {
-	b.grow(len(s))
-	off := len(b.arena)
-	b.arena = append(b.arena, s...)
-	return Span{uint32(off), uint32(len(s))}
-}
-
-// Copy copies p into the arena.
-func (b *Batch) Copy(p []byte) Span {
-	b.grow(len(p))
-	off := len(b.arena)
-	b.arena = append(b.arena, p...)
-	return Span{uint32(off), uint32(len(p))}
-}
-
-func (b *Batch) grow(n int) {
-	if cap(b.arena)-len(b.arena) >= n {
-		return
-	}
-	next := make([]byte, len(b.arena), max(2*cap(b.arena), len(b.arena)+n))
-	copy(next, b.arena)
-	b.arena = next
-}
-
-// Name is a field name that lies in the arena of one batch, so that setting it
-// on every record copies nothing.
-type Name struct {
-	text  string
-	span  Span
-	clean bool
-}
-
-// Name interns a field name for this batch.
-func (b *Batch) Name(name string) Name {
-	for i := range b.names {
-		if b.names[i].text == name {
-			return Name(b.names[i])
+// Kept yields the records that are still [Kept], in order.
+func (b *Batch) Kept() iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		for i := range b.rows {
+			if b.rows[i].reason == Kept && !yield(Record{b, i}) {
+				return
+			}
 		}
 	}
-	n := internedName{text: name, span: b.Text(name), clean: cleanText(name)}
-	b.names = append(b.names, n)
-	return Name(n)
 }
+
+// Record returns a handle on record i. It is dead once b is released.
+func (b *Batch) Record(i int) Record { return Record{b: b, i: i} }
 
 // AddLine adds a record whose [Message] is the line at s. The offset is where
 // the line began in the source with index source, seen at time at (Unix
 // nanoseconds).
 func (b *Batch) AddLine(s Span, source int, offset, at int64) Record {
-	name := b.Name(Message)
 	b.rows = append(b.rows, row{
-		first: uint32(len(b.fields)), n: 1, room: 1, source: uint16(source),
+		first: uint32(len(b.fields)), n: 1, room: 1, source: uint32(source),
 		raw: s, time: at, offset: offset,
 	})
-	b.fields = append(b.fields, Field{Name: name.span, Value: s, Kind: String, NameClean: true})
+	b.fields = append(b.fields, Field{Name: messageName, Value: s, Kind: String, NameClean: true})
 	return Record{b, len(b.rows) - 1}
 }
 
 // AddRecord adds a record without fields.
 func (b *Batch) AddRecord(source int, offset, at int64) Record {
-	b.rows = append(b.rows, row{first: uint32(len(b.fields)), source: uint16(source), time: at, offset: offset})
+	b.rows = append(b.rows, row{first: uint32(len(b.fields)), source: uint32(source), time: at, offset: offset})
 	return Record{b, len(b.rows) - 1}
-}
-
-// Source returns the index of the source with this key, for [Batch.AddLine]
-// and [Batch.Position]. A source that is new to the batch gets an empty
-// position. Keys are unique within an input.
-func (b *Batch) Source(key string) int {
-	for i := len(b.sources) - 1; i >= 0; i-- {
-		if b.sources[i].Source == key {
-			return i
-		}
-	}
-	if len(b.sources) < cap(b.sources) {
-		b.sources = b.sources[:len(b.sources)+1]
-		p := &b.sources[len(b.sources)-1]
-		*p = Position{Source: key, State: p.State[:0]}
-	} else {
-		b.sources = append(b.sources, Position{Source: key})
-	}
-	return len(b.sources) - 1
-}
-
-// Position is the position of source i, to be filled in by the input before it
-// emits: how far the source is read once this batch is in the spool.
-func (b *Batch) Position(i int) *Position { return &b.sources[i] }
-
-// Positions are the positions of all sources in b. The slice and its contents
-// live as long as b.
-func (b *Batch) Positions() []Position { return b.sources }
-
-// Position says how far a source has been read. It becomes durable together
-// with the records it made.
-type Position struct {
-	// Source identifies the source within its pipeline. An input chooses it
-	// once for a source and keeps it for the source's whole life.
-	Source string
-	// Offset is the next byte, or message, to read.
-	Offset int64
-	// State is what else the input needs to find the source again, in a form
-	// that only the input knows.
-	State []byte
-	// Records, Bytes, Cut and Lost count, over the life of the source, the
-	// records and bytes read, the records cut to the longest allowed length,
-	// and the bytes that vanished unread.
-	Records, Bytes, Cut, Lost int64
-	// Seen is when the source was last known to exist.
-	Seen time.Time
-}
-
-// Clone returns a copy of p that owns its State.
-func (p Position) Clone() Position {
-	p.State = append([]byte(nil), p.State...)
-	return p
 }

@@ -6,8 +6,9 @@ const poison = true
 
 // overwrite makes everything read from a released batch visibly wrong.
 func (b *Batch) overwrite() {
-	for i := range b.arena[:cap(b.arena)] {
-		b.arena[:cap(b.arena)][i] = 0xCC
+	arena := b.arena[:cap(b.arena)]
+	for i := range arena {
+		arena[i] = 0xCC
 	}
 	for i := range b.fields {
 		b.fields[i] = Field{Kind: removed}

@@ -1,7 +1,5 @@
 package record
 
-import "math"
-
 // Record is a handle on one record of a batch: two words, not allocated, dead
 // with its batch.
 type Record struct {
@@ -52,7 +50,7 @@ func (r Record) SetKey(s Span) {
 // to be skipped.
 func (r Record) Fields() []Field {
 	w := r.row()
-	return r.b.fields[w.first : w.first+uint32(w.n)]
+	return r.b.fields[w.first : w.first+w.n]
 }
 
 // Removed says that the field is gone.
@@ -166,47 +164,46 @@ func (r Record) Append(f Field) {
 
 func (b *Batch) moveToEnd(w *row) {
 	first := len(b.fields)
-	b.fields = append(b.fields, b.fields[w.first:w.first+uint32(w.n)]...)
+	b.fields = append(b.fields, b.fields[w.first:w.first+w.n]...)
 	w.first, w.room = uint32(first), w.n
 }
 
-// MaxFields is the number of fields a record can hold.
-const MaxFields = math.MaxUint16 - 1024
-
 // Merge adds the fields that a parser found, in order, and lets them win over
 // existing fields of the same name. If object is not empty, it is the JSON
-// object whose members are exactly these fields: as long as none of them is
-// changed, an encoder may copy it instead of the fields.
+// object, in UTF-8 and without line feeds, whose members are exactly these
+// fields: as long as none of them is changed, an encoder may copy it instead of
+// the fields.
 func (r Record) Merge(parsed []Field, object Span) {
 	b, w := r.b, r.row()
-	live := int(w.n)
-	if int(w.first)+live != len(b.fields) {
+	if int(w.first+w.n) != len(b.fields) {
 		b.moveToEnd(w)
 	}
+	live := w.n
 	for i := range live {
-		old := &b.fields[int(w.first)+i]
-		if old.Kind == removed {
-			continue
-		}
-		name := b.Bytes(old.Name)
-		for j := range parsed {
-			p := &parsed[j]
-			if p.Name.Len == old.Name.Len && string(b.Bytes(p.Name)) == string(name) {
-				r.removeAt(int(w.first) + i)
-				break
-			}
+		if old := &b.fields[w.first+i]; old.Kind != removed && b.named(parsed, old.Name) {
+			r.removeAt(int(w.first + i))
 		}
 	}
 	b.fields = append(b.fields, parsed...)
-	w.n += uint16(len(parsed))
-	w.object, w.objFirst, w.objN = object, uint16(live), uint16(len(parsed))
-	if object.Len == 0 {
-		w.objN = 0
+	w.n += uint32(len(parsed))
+	if object.Len > 0 && (w.objN == 0 || object.Len > w.object.Len) {
+		w.object, w.objFirst, w.objN = object, live, uint32(len(parsed))
 	}
 	w.room = w.n + spare
 	for range spare {
 		b.fields = append(b.fields, Field{})
 	}
+}
+
+// named says whether one of fields has the name at s.
+func (b *Batch) named(fields []Field, s Span) bool {
+	name := b.Bytes(s)
+	for i := range fields {
+		if f := &fields[i]; f.Name.Len == s.Len && string(b.Bytes(f.Name)) == string(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Object returns the text of the JSON object that the fields [first, first+n) of
@@ -224,38 +221,3 @@ func (r Record) touch(i int) {
 		w.objN = 0
 	}
 }
-
-// Drop marks r as not to be delivered and says why; it stays in the batch so
-// that it can be counted.
-func (r Record) Drop(why Reason) { r.row().reason = why }
-
-// Reject sends r to the dead letters because of cause.
-func (r Record) Reject(cause string) {
-	w := r.row()
-	w.reason = Rejected
-	w.cause = r.b.Text(cause)
-}
-
-// Fate says what is to become of r: [Kept], [Rejected], or why it was dropped.
-func (r Record) Fate() Reason { return r.row().reason }
-
-// Cause is why r was rejected.
-func (r Record) Cause() []byte { return r.b.Bytes(r.row().cause) }
-
-// Reason says why a record does not reach the outputs.
-type Reason uint8
-
-// The reasons. Filtered records were meant to go; the others are counted as
-// dropped, by reason, except rejected ones, which become dead letters.
-const (
-	Kept Reason = iota
-	Filtered
-	ParseFailed
-	EncodeFailed
-	Rejected
-	Reasons // how many there are
-)
-
-var reasonNames = [Reasons]string{"kept", "filtered", "parse_failed", "encode_failed", "rejected"}
-
-func (r Reason) String() string { return reasonNames[r] }

@@ -3,13 +3,16 @@ package record
 import (
 	"strconv"
 	"time"
+
+	"github.com/spillway/spillway/record/jsonscan"
 )
 
 // Kind is the type of a value.
 type Kind uint8
 
 // The kinds. Numbers are kept as the text they were read as, so that an int64
-// never passes through a float. JSON is raw text of an object or array.
+// never passes through a float. JSON is the valid text of an object or array, in
+// UTF-8 and without line feeds. The text of a null is empty.
 const (
 	Null Kind = iota
 	String
@@ -116,4 +119,60 @@ func (v Value) Slice(i, j int) Value {
 func (v Value) As(k Kind) Value {
 	v.kind = k
 	return v
+}
+
+// AsString is the text of v as a string without escapes. An [Escaped] string is
+// unescaped into the arena; everything else stays where it is.
+func (v Value) AsString() Value {
+	if v.form == Escaped {
+		return Value{v.b, v.b.unquote(v.span), String, Plain}
+	}
+	v.kind = String
+	return v
+}
+
+// AppendText appends the text of v, without escapes, to dst. That of null is
+// empty.
+func (v Value) AppendText(dst []byte) []byte {
+	if v.form == Escaped {
+		return jsonscan.Unquote(dst, v.Bytes())
+	}
+	return append(dst, v.Bytes()...)
+}
+
+// Int64 is v as an integer; ok is false if v is not an [Int], or larger than an
+// int64.
+func (v Value) Int64() (i int64, ok bool) {
+	if v.kind != Int {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(string(v.Bytes()), 10, 64)
+	return i, err == nil
+}
+
+// Float64 is v as a float: the nearest one if v is an [Int] or has more digits.
+// Ok is false for other kinds, and beyond the largest float.
+func (v Value) Float64() (f float64, ok bool) {
+	if v.kind != Int && v.kind != Float {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(v.Bytes()), 64)
+	return f, err == nil
+}
+
+// Bool is v as a boolean; ok is false if it is of another kind.
+func (v Value) Bool() (t, ok bool) {
+	return v.kind == Bool && v.span.Len == uint32(len("true")), v.kind == Bool
+}
+
+// Time is v in Unix nanoseconds; ok is false if v is of another kind.
+func (v Value) Time() (ns int64, ok bool) {
+	if v.kind != Time {
+		return 0, false
+	}
+	t, err := time.Parse(time.RFC3339Nano, string(v.Bytes()))
+	if err != nil {
+		return 0, false
+	}
+	return t.UnixNano(), true
 }
