@@ -1,7 +1,11 @@
 // Package codec turns records into the bytes that outputs deliver.
 package codec
 
-import "github.com/spillway/spillway/record"
+import (
+	"fmt"
+
+	"github.com/spillway/spillway/record"
+)
 
 // Codec encodes records. Each worker has its own, so scratch buffers are fields.
 type Codec interface {
@@ -9,4 +13,15 @@ type Codec interface {
 	// dst is returned as it came, and the record is dropped as
 	// [record.EncodeFailed].
 	Append(dst []byte, r record.Record) ([]byte, error)
+}
+
+// New returns a codec for one worker.
+func New(c Config) (Codec, error) {
+	switch c.Codec {
+	case "json":
+		return newJSON(c.TimestampField), nil
+	case "raw":
+		return raw{}, nil
+	}
+	return nil, fmt.Errorf("unknown codec %q: want json or raw", c.Codec)
 }

@@ -1,6 +1,6 @@
 package codec
 
-import "github.com/spillway/spillway/internal/config"
+import "strconv"
 
 // Config says how records are encoded. Two configurations that are equal share
 // their frames in the spool.
@@ -12,20 +12,17 @@ type Config struct {
 // DefaultConfig is JSON with a timestamp.
 func DefaultConfig() Config { return Config{Codec: "json", TimestampField: "timestamp"} }
 
-// Override is a Config where it is given, instead of one that holds elsewhere.
-type Override struct {
-	Config
-	Given bool
+// Check says what is wrong with c.
+func (c *Config) Check() error {
+	_, err := New(*c)
+	return err
 }
 
-// UnmarshalConfig decodes onto the defaults.
-func (o *Override) UnmarshalConfig(n *config.Node) error {
-	o.Config, o.Given = DefaultConfig(), true
-	return config.Decode(n, &o.Config)
-}
-
-// DescribeConfig describes the keys of a Config.
-func (Override) DescribeConfig() (string, map[string]any) {
-	c := DefaultConfig()
-	return "encoding", config.SchemaOf(&c)
+// Fingerprint is the same for two configurations exactly if they encode every
+// record alike.
+func (c *Config) Fingerprint() string {
+	if c.Codec == "json" {
+		return "json timestamp_field=" + strconv.Quote(c.TimestampField)
+	}
+	return c.Codec
 }

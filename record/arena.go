@@ -1,5 +1,7 @@
 package record
 
+import "github.com/spillway/spillway/record/jsonscan"
+
 // Span is a stretch of the arena.
 type Span struct{ Off, Len uint32 }
 
@@ -70,7 +72,8 @@ func (b *Batch) Name(name string) Name {
 			return b.names[i]
 		}
 	}
-	n := Name{text: name, span: b.Text(name), clean: cleanText(name)}
+	n := Name{text: name, span: b.Text(name)}
+	n.clean = jsonscan.Clean(b.Bytes(n.span))
 	b.names = append(b.names, n)
 	return n
 }

@@ -31,7 +31,13 @@ func (r Record) Offset() int64 { return r.row().offset }
 
 // Raw is the line as it was read, whatever became of its fields; nil for a
 // record that did not come from a line.
-func (r Record) Raw() []byte { return r.b.Bytes(r.row().raw) }
+func (r Record) Raw() []byte {
+	raw := r.row().raw
+	if raw.Off == 0 { // where the name of the message field lies
+		return nil
+	}
+	return r.b.Bytes(raw)
+}
 
 // Key is the record's key, and whether it has one.
 func (r Record) Key() ([]byte, bool) {

@@ -55,7 +55,7 @@ func (b *Batch) Value(s Span, k Kind, f Form) Value { return Value{b, s, k, f} }
 // String puts a string into the batch.
 func (b *Batch) String(s string) Value {
 	v := Value{b, b.Text(s), String, Plain}
-	if cleanText(s) {
+	if jsonscan.Clean(b.Bytes(v.span)) {
 		v.form = Clean
 	}
 	return v
