@@ -94,7 +94,8 @@ func (d *decoder) missing(n *Node, f field) {
 
 // check calls a struct's Check method and gives what it returns a place.
 func (d *decoder) check(n *Node, v reflect.Value) {
-	checker, ok := v.Addr().Interface().(interface{ Check() error })
+	// An embedded struct of an unexported type is reached by its address: its Check is as binding as any.
+	checker, ok := reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Interface().(interface{ Check() error })
 	if !ok {
 		return
 	}
@@ -146,8 +147,11 @@ func (d *decoder) value(n *Node, v reflect.Value, l limits) {
 func (d *decoder) list(n *Node, v reflect.Value, l limits) {
 	if n.kind != List {
 		hint := ""
-		if n.kind == Scalar {
+		switch {
+		case n.kind == Scalar && (n.quoted || n.written != ""):
 			hint = "; write [" + yamlText(n.asWritten()) + "]"
+		case n.kind == Scalar:
+			hint = "; write [" + n.text + "]"
 		}
 		d.wanted(n, "a list", hint)
 		return

@@ -32,7 +32,11 @@ func Parse(name string, data []byte, env func(name string) (value string, ok boo
 		return nil, err
 	}
 	if len(file.Docs) > 1 {
-		return nil, tokenPosition(src, file.Docs[1].GetToken()).errorf("",
+		at := file.Docs[1].Start
+		if at == nil {
+			at = file.Docs[0].End
+		}
+		return nil, tokenPosition(src, at).errorf("",
 			"the file holds more than one document; use a folder of several files")
 	}
 	root := &Node{position: start}

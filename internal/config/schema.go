@@ -106,17 +106,29 @@ func scalarSchema(t reflect.Type, l limits) map[string]any {
 	case t.Kind() == reflect.Bool:
 		return orReference(map[string]any{"type": "boolean"})
 	}
-	number := map[string]any{"type": "integer"}
+	return orReference(numberSchema(t, l))
+}
+
+func numberSchema(t reflect.Type, l limits) map[string]any {
+	schema := map[string]any{"type": "integer"}
+	low, high := numberRange(t)
 	if t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64 {
-		number["type"] = "number"
+		schema["type"] = "number"
+		low, high = "", ""
 	}
-	if min, err := strconv.ParseFloat(l.min, 64); err == nil {
-		number["minimum"] = min
+	if t.Bits() == 64 { // its ends are beyond what JSON numbers hold exactly, except for zero
+		high = ""
+		if low != "0" {
+			low = ""
+		}
 	}
-	if max, err := strconv.ParseFloat(l.max, 64); err == nil {
-		number["maximum"] = max
+	if min, err := strconv.ParseFloat(orElse(l.min, low), 64); err == nil {
+		schema["minimum"] = min
 	}
-	return orReference(number)
+	if max, err := strconv.ParseFloat(orElse(l.max, high), 64); err == nil {
+		schema["maximum"] = max
+	}
+	return schema
 }
 
 // schemaDefault returns a default as JSON has it. Nested maps carry the defaults of their own keys.

@@ -96,7 +96,7 @@ func (r *Registry[E, T]) Decode(n *config.Node, common ...any) (Component[E, T],
 	if n.Kind() != config.Map {
 		example := ""
 		if _, ok := r.types[n.Scalar()]; ok {
-			example = " such as {" + n.Scalar() + ": {}}"
+			example = ", such as {" + n.Scalar() + ": {}}"
 		}
 		return none, n.Wanted(r.aKind() + " as a map with one key, its type" + example)
 	}
