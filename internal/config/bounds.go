@@ -1,17 +1,44 @@
 package config
 
 import (
+	"bytes"
+	"unicode/utf8"
+
 	"github.com/goccy/go-yaml/token"
 )
 
 // The bounds keep a hostile or broken file from costing more than a moment and some megabytes. The YAML parser takes
 // time with the square of the keys in one map and of the nesting, and recurses as deep as the file does.
 const (
-	maxFileBytes     = 4 << 20
+	maxFileBytes     = 2 << 20
 	maxTokens        = 100_000  // a configuration of a thousand pipelines has about 50,000
 	maxNesting       = 64       // of maps and lists
 	maxExpandedBytes = 32 << 20 // of a file with its aliases written out and its references replaced
 )
+
+// checkText refuses what is not a text at all, at its first bad byte.
+func checkText(src *source, data []byte) error {
+	at := position{source: src, line: 1, column: 1}
+	if len(data) > maxFileBytes {
+		return at.errorf("", "the file is larger than %v", Size(maxFileBytes))
+	}
+	if utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 {
+		return nil
+	}
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		switch {
+		case r == utf8.RuneError && size == 1, r == 0:
+			return at.errorf("", "the file is not UTF-8 text: found the byte 0x%02x", data[0])
+		case r == '\n':
+			at.line, at.column = at.line+1, 1
+		default:
+			at.column++
+		}
+		data = data[size:]
+	}
+	return nil
+}
 
 // checkTokens refuses, before it is parsed, what is beyond the bounds or is YAML that no configuration needs.
 func checkTokens(src *source, tokens token.Tokens) error {

@@ -12,7 +12,7 @@ func FuzzLoad(f *testing.F) {
 		"", "paths: [/p]\n", "paths: [/p]\nrate: 5\ntls: {cert: a}\nfields: {a: [1, {b: ~}]}\n",
 		"a: &x {k: 1}\nb: {<<: *x}\n", "a: &a [*a]", "<<: [{a: 1}, {b: 2}]", "a: ${X:-${Y:?z}}\n", "a: \"${PORT}\"\n", "$${", "${", "${file:none}",
 		"- - - a\n", "[[[[", "? a\n: b", "!!str a", "%YAML 1.2\n---\n", "a: |\n x\n", "a: >-\n x\n", "---\n---\n", "a: 'it''s'", "\ufeffa: 1",
-		"pause: 10\nburst: 10MB\nport: '1'\non: yes\ncodec: xml\ncodes: 1\nlabels: []\ncoin: edge\nrules: [{}]\n", "a: b: c", "a:\n\t- b", "{a, b: }", "\x00", "\xff: \xfe",
+		"pause: 10\nburst: 10MB\nport: '1'\non: yes\ncodec: xml\ncodes: 1\nlabels: []\ncoin: edge\nrules: [{}]\n", "a: b: c", "a:\n\t- b", "{a, b: }", "\x00", "{a: [1:2, ::1, 'b':1], c:d}", "{x: [a\n :b]}", "\xff: \xfe",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -86,7 +86,7 @@ func TestLoadRefuses(t *testing.T) {
 	empty := t.TempDir()
 	for path, want := range map[string]string{
 		folder + "/none.yaml":  "configuration: stat F/none.yaml: no such file or directory",
-		folder + "/large.yaml": "configuration: read F/large.yaml: larger than 4MiB",
+		folder + "/large.yaml": "configuration: read F/large.yaml: larger than 2MiB",
 		empty:                  "configuration: the folder " + empty + " holds no *.yaml or *.yml file",
 	} {
 		_, err := Load(path, nil)

@@ -23,9 +23,8 @@ func Parse(name string, data []byte, env func(name string) (value string, ok boo
 	}
 	src := &source{name: name, folder: folder}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	start := position{source: src, line: 1, column: 1}
-	if len(data) > maxFileBytes {
-		return nil, start.errorf("", "the file is larger than %v", Size(maxFileBytes))
+	if err := checkText(src, data); err != nil {
+		return nil, err
 	}
 	file, err := parseYAML(src, data)
 	if err != nil {
@@ -39,7 +38,7 @@ func Parse(name string, data []byte, env func(name string) (value string, ok boo
 		return nil, tokenPosition(src, at).errorf("",
 			"the file holds more than one document; use a folder of several files")
 	}
-	root := &Node{position: start}
+	root := &Node{position: position{source: src, line: 1, column: 1}}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
 		return root, nil
 	}
@@ -64,6 +63,9 @@ func parseYAML(src *source, data []byte) (file *ast.File, err error) {
 	}()
 	tokens := lexer.Tokenize(string(data))
 	if err := checkTokens(src, tokens); err != nil {
+		return nil, err
+	}
+	if tokens, err = joinPlain(src, tokens); err != nil {
 		return nil, err
 	}
 	file, err = parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
