@@ -294,6 +294,18 @@ func TestCheckRunsOnlyOnWhatDecoded(t *testing.T) {
 	}
 }
 
+func TestAnInlinedCheckSpeaksOnce(t *testing.T) {
+	type outer struct {
+		tlsConfig        // its Check is promoted to outer
+		Name      string `yaml:"name"`
+	}
+	err := Decode(parse(t, "{cert: a, key: a, name: n}"), &outer{})
+	const want = "/conf/f.yaml:1:16: key: is the same as cert"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestErrorsKeepTheirCauseAndPlace(t *testing.T) {
 	err := Decode(parse(t, "paths: [/p]\nname: bad\n"), defaults())
 	var placed *Error

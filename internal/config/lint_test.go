@@ -25,6 +25,15 @@ func TestLintAcceptsAGoodStruct(t *testing.T) {
 	}
 }
 
+func TestRequiredFieldsNeedNoValidDefault(t *testing.T) {
+	if err := Lint(&struct {
+		Mode string `yaml:"mode" doc:"x" required:"true" oneof:"a,b" example:"a"`
+		Port int    `yaml:"port" doc:"x" required:"true" min:"1" example:"80"`
+	}{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLintFindsMistakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  []any

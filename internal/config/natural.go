@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -54,7 +53,7 @@ func naturalScalar(text string) any {
 		return text
 	}
 	var f float64
-	if setNumber(reflect.ValueOf(&f).Elem(), text) == nil && !math.IsInf(f, 0) {
+	if setNumber(reflect.ValueOf(&f).Elem(), text) == nil {
 		return f
 	}
 	return text

@@ -41,6 +41,7 @@ func TestReferencesAreReplaced(t *testing.T) {
 		`${NONE:-\d{3}}`:        `\d{3}`,
 		`${A:-\d{3}}!`:          "1!",
 		"${NONE:-$${x}}":        "${x}",
+		"${NONE:-$${x}${A}}":    "${x}1",
 		"${REF}":                "${A}",
 		"$${A}":                 "${A}",
 		"$$${A}":                "$${A}",
