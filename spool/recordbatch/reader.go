@@ -1,0 +1,171 @@
+package recordbatch
+
+import "encoding/binary"
+
+// Record is one record of a batch. Its slices are valid until the reader's next
+// Reset.
+type Record struct {
+	OffsetDelta int32
+	// Timestamp is in Unix milliseconds.
+	Timestamp int64
+	// Key is nil if the record has none.
+	Key, Value []byte
+
+	headers []byte
+	n       int
+}
+
+// Header is one header of a record.
+type RecordHeader struct{ Key, Value []byte }
+
+// Headers appends the record's headers to dst.
+func (r Record) Headers(dst []RecordHeader) []RecordHeader {
+	c := cursor{b: r.headers}
+	for range r.n {
+		dst = append(dst, RecordHeader{c.bytes(), c.bytes()})
+	}
+	return dst
+}
+
+// Reader iterates over the records of a batch. It belongs to one goroutine; the
+// buffer for decompressed records is reused.
+type Reader struct {
+	header  Header
+	decode  decompressor
+	plain   []byte
+	rest    cursor
+	left    int32
+	current Record
+	err     error
+}
+
+// keepPlain bounds the buffer that a reader keeps between batches.
+const keepPlain = 4 << 20
+
+// Reset begins with batch, which must stay unchanged meanwhile. It checks the
+// header, not the checksum; [Verify] does.
+func (r *Reader) Reset(batch []byte) error {
+	r.left, r.rest, r.current = 0, cursor{}, Record{}
+	if r.header, r.err = ParseHeader(batch); r.err != nil {
+		return r.err
+	}
+	if len(batch) < r.header.Size() {
+		r.err = ErrShort
+		return r.err
+	}
+	records := batch[HeaderLen:r.header.Size()]
+	if c := r.header.Codec(); c != None {
+		if cap(r.plain) > keepPlain {
+			r.plain = nil
+		}
+		plain, err := r.decode.append(r.plain[:0], records, c)
+		if err != nil {
+			r.err = err
+			return err
+		}
+		r.plain, records = plain, plain
+	}
+	r.rest, r.left = cursor{b: records}, r.header.Count
+	return nil
+}
+
+// Header is the batch's header.
+func (r *Reader) Header() Header { return r.header }
+
+// Next goes to the next record. At the end, or when the records are damaged, it
+// returns false; Err tells which.
+func (r *Reader) Next() bool {
+	if r.err != nil {
+		return false
+	}
+	if r.left == 0 {
+		if len(r.rest.b) > 0 {
+			r.err = corrupt("%d bytes behind the last record", len(r.rest.b))
+		}
+		return false
+	}
+	size := r.rest.varint()
+	if r.rest.bad || size < 0 || size > int64(len(r.rest.b)) {
+		r.err = corrupt("record %d is longer than the %d bytes left", r.header.Count-r.left, len(r.rest.b))
+		return false
+	}
+	c := cursor{b: r.rest.b[:size]}
+	r.rest.b = r.rest.b[size:]
+	c.skip(1) // attributes: none are defined
+	rec := &r.current
+	rec.Timestamp = r.header.BaseTimestamp + c.varint()
+	rec.OffsetDelta = int32(c.varint())
+	rec.Key, rec.Value = c.bytes(), c.bytes()
+	rec.n = int(c.varint())
+	rec.headers = c.b
+	if rec.n != 0 {
+		c.headers(rec.n)
+	}
+	if c.bad || len(c.b) > 0 || rec.n < 0 {
+		r.err = corrupt("record %d does not fill its %d bytes", r.header.Count-r.left, size)
+		return false
+	}
+	r.left--
+	return true
+}
+
+// Record is the current record.
+func (r *Reader) Record() Record { return r.current }
+
+// Err is why the iteration ended early, or nil.
+func (r *Reader) Err() error { return r.err }
+
+// cursor takes apart the records section. Once something is missing, it is bad
+// and everything is empty.
+type cursor struct {
+	b   []byte
+	bad bool
+}
+
+func (c *cursor) varint() int64 {
+	if len(c.b) > 0 && c.b[0] < 0x80 {
+		u := c.b[0]
+		c.b = c.b[1:]
+		return int64(u>>1) ^ -int64(u&1)
+	}
+	v, n := binary.Varint(c.b)
+	if n <= 0 {
+		c.fail()
+		return 0
+	}
+	c.b = c.b[n:]
+	return v
+}
+
+func (c *cursor) bytes() []byte {
+	n := c.varint()
+	if n == -1 {
+		return nil
+	}
+	if n < 0 || n > int64(len(c.b)) {
+		c.fail()
+		return nil
+	}
+	p := c.b[:n:n]
+	c.b = c.b[n:]
+	return p
+}
+
+func (c *cursor) skip(n int) {
+	if n > len(c.b) {
+		c.fail()
+		return
+	}
+	c.b = c.b[n:]
+}
+
+func (c *cursor) headers(n int) {
+	for i := 0; i < n && !c.bad; i++ {
+		if c.bytes() == nil {
+			c.fail()
+		}
+		c.bytes()
+	}
+}
+
+func (c *cursor) fail() { c.b, c.bad = nil, true }
