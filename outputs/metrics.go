@@ -1,0 +1,67 @@
+package outputs
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spillway/spillway/spool"
+)
+
+// Meter holds an output's counters for as long as its Run takes.
+type Meter struct {
+	registerer             prometheus.Registerer
+	registered             []prometheus.Collector
+	frames, records, bytes prometheus.Counter
+	retries                prometheus.Counter
+	errors                 *prometheus.CounterVec
+}
+
+// NewMeter registers the counters of an output.
+func NewMeter(env Env) *Meter {
+	opts := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Name: "spillway_output_" + name, Help: help}
+	}
+	m := &Meter{registerer: env.Metrics}
+	m.frames = register(m, prometheus.NewCounter(opts("sent_frames_total",
+		"Frames delivered.")))
+	m.records = register(m, prometheus.NewCounter(opts("sent_records_total",
+		"Records of the frames delivered, those among them included that went to the dead letters.")))
+	m.bytes = register(m, prometheus.NewCounter(opts("sent_bytes_total",
+		"Bytes of the frames delivered, as they stand in the spool.")))
+	m.retries = register(m, prometheus.NewCounter(opts("retries_total",
+		"Waits after a failed attempt.")))
+	m.errors = register(m, prometheus.NewCounterVec(opts("errors_total",
+		"Failed attempts by reason: refused, no_space, permission, timeout, connection, other."), []string{"reason"}))
+	return m
+}
+
+// register registers c, or finds the one that is there already: metrics are no
+// reason not to deliver.
+func register[C prometheus.Collector](m *Meter, c C) C {
+	err := m.registerer.Register(c)
+	var taken prometheus.AlreadyRegisteredError
+	if errors.As(err, &taken) {
+		if existing, ok := taken.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	if err == nil {
+		m.registered = append(m.registered, c)
+	}
+	return c
+}
+
+// Sent counts a frame that was delivered. It is called before the Ack.
+func (m *Meter) Sent(f *spool.Frame) {
+	m.frames.Inc()
+	m.records.Add(float64(f.Count))
+	m.bytes.Add(float64(len(f.Data)))
+}
+
+// Close takes the counters out of the registry.
+func (m *Meter) Close() {
+	for _, c := range m.registered {
+		m.registerer.Unregister(c)
+	}
+}
