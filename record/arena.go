@@ -77,3 +77,8 @@ func (b *Batch) Name(name string) Name {
 	b.names = append(b.names, n)
 	return n
 }
+
+// Field is a field with the name n, for [Record.Append] and [Record.Merge].
+func (n Name) Field(v Value) Field {
+	return Field{Name: n.span, Value: v.span, Kind: v.kind, Form: v.form, NameClean: n.clean}
+}

@@ -7,8 +7,13 @@ func (r Record) Drop(why Reason) { r.row().reason = why }
 // Reject sends r to the dead letters because of cause.
 func (r Record) Reject(cause string) {
 	w := r.row()
-	w.reason = Rejected
-	w.cause = r.b.Text(cause)
+	w.reason, w.cause = Rejected, r.b.Text(cause)
+}
+
+// RejectBytes is [Record.Reject] for a cause that the caller goes on to reuse.
+func (r Record) RejectBytes(cause []byte) {
+	w := r.row()
+	w.reason, w.cause = Rejected, r.b.Copy(cause)
 }
 
 // Fate says what is to become of r: [Kept], [Rejected], or why it was dropped.
