@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A measurement is one run of one tool.
+type measurement struct {
+	seconds float64 // from the first byte that the sink read to the last missing line; starting up is not throughput
+	cpu     time.Duration
+	rssMiB  float64
+	report  sinkReport
+}
+
+// A bencher holds what the runs of one bench share.
+type bencher struct {
+	options
+	inputs  map[string]input // by the file's name
+	log     io.Writer        // progress and faults
+	faulted []error          // what makes the bench fail in the end
+}
+
+// bench measures each tool in each scenario and prints rows. Its error says which tools failed, or lost, doubled or
+// spoiled lines, and which ratios were missed.
+func bench(ctx context.Context, o options, tools []tool, stdout, stderr io.Writer) error {
+	b := &bencher{options: o, inputs: make(map[string]input), log: stderr}
+	report := newReporter(stdout, o.printJSON)
+	for _, s := range o.scenarios {
+		rows, err := b.scenario(ctx, s, tools)
+		if err != nil {
+			return err
+		}
+		report.rows(rows)
+	}
+	if o.isolation {
+		result, err := b.isolation(ctx, tools)
+		if err != nil {
+			return err
+		}
+		report.isolation(result)
+	}
+	if err := report.flush(); err != nil {
+		return err
+	}
+	if o.assert {
+		b.faulted = append(b.faulted, checkRatios(stderr, o.scenarios, report.printed, report.isolated)...)
+	}
+	return errors.Join(b.faulted...)
+}
+
+// scenario measures all tools in turn, round by round, so that what the machine does meanwhile hits them alike.
+func (b *bencher) scenario(ctx context.Context, s scenario, tools []tool) ([]row, error) {
+	in, err := b.input(s.input)
+	if err != nil {
+		return nil, err
+	}
+	type entry struct {
+		tool    tool
+		runs    []measurement
+		latency sinkReport
+	}
+	var entries []*entry
+	for _, t := range tools {
+		if t.takes(s.name) && b.wants(t) {
+			entries = append(entries, &entry{tool: t})
+		}
+	}
+	for round := range b.rounds {
+		for _, e := range entries {
+			m, err := b.throughput(ctx, s, e.tool, in)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if err != nil {
+				b.fault(fmt.Errorf("%s %s: %w", s.name, e.tool.name, err))
+				continue
+			}
+			b.audit(s.name, e.tool.name, m.report)
+			e.runs = append(e.runs, m)
+			fmt.Fprintf(b.log, "%s %s round %d: %.0f MiB/s\n", s.name, e.tool.name, round+1, mib(in.bytes)/m.seconds)
+		}
+	}
+	var rows []row
+	for _, e := range entries {
+		if len(e.runs) == 0 {
+			continue
+		}
+		if e.latency, err = b.latencyPhase(ctx, s, e.tool); err != nil {
+			b.fault(fmt.Errorf("%s %s: latency: %w", s.name, e.tool.name, err))
+			continue
+		}
+		b.audit(s.name, e.tool.name, e.latency)
+		rows = append(rows, newRow(s.name, e.tool, in, e.runs, e.latency))
+	}
+	return rows, nil
+}
+
+func (b *bencher) wants(t tool) bool {
+	// With isolation, Spillway is here even if the scenarios were asked of others only.
+	for _, name := range b.tools {
+		if name == t.name {
+			return true
+		}
+	}
+	return len(b.tools) == 0
+}
+
+func (b *bencher) input(f lineFormat) (input, error) {
+	if in, ok := b.inputs[f.file]; ok {
+		return in, nil
+	}
+	in, err := generate(b.dir, f, b.size)
+	b.inputs[f.file] = in
+	return in, err
+}
+
+// throughput runs a tool over a whole input.
+func (b *bencher) throughput(ctx context.Context, s scenario, t tool, in input) (measurement, error) {
+	return b.run(ctx, job{scenario: s, tool: t, lines: in.lines, duty: duty{Scenario: s.name, Input: in.path}})
+}
+
+// A job is what one run needs. Address and folder of the duty are filled in by run.
+type job struct {
+	scenario scenario
+	tool     tool
+	lines    int64
+	duty     duty
+	// feed, for a latency phase, writes the growing file's lines; the sink then takes their latency.
+	feed func(ctx context.Context) error
+}
+
+// run starts a sink and a tool, waits until the sink has every line or hears nothing any more, stops the tool, and asks
+// the sink again, since lines may come twice up to the very end.
+func (b *bencher) run(ctx context.Context, j job) (m measurement, err error) {
+	dir, err := os.MkdirTemp(b.dir, "run-")
+	if err != nil {
+		return m, err
+	}
+	defer os.RemoveAll(dir)
+	sink, err := startSink(ctx, j.scenario, j.lines, j.feed != nil, b.idleExpiry)
+	if err != nil {
+		return m, err
+	}
+	d, err := newDuty(j.duty.Scenario, j.duty.Input, sink.address, dir)
+	d.Follow, d.Blocked = j.feed != nil, j.duty.Blocked
+	if err != nil {
+		return m, errors.Join(err, sink.end())
+	}
+	cmd, release, err := j.tool.command(ctx, d)
+	if err != nil {
+		return m, errors.Join(err, sink.end())
+	}
+	ship, err := startShipper(cmd, filepath.Join(dir, "log"))
+	if release != nil {
+		release()
+	}
+	if err != nil {
+		return m, errors.Join(err, sink.end())
+	}
+	fed := b.await(ctx, sink, ship, j.feed)
+	stopped := ship.stop()
+	m.report, err = sink.finish()
+	if err := errors.Join(fed, stopped, err); err != nil {
+		return m, err
+	}
+	if m.report.FirstNanos == 0 {
+		return m, fmt.Errorf("nothing arrived at the sink\n%s", ship.tail())
+	}
+	m.cpu, m.rssMiB = ship.cpu(), ship.rssMiB
+	m.seconds = time.Duration(m.report.LastNanos - m.report.FirstNanos).Seconds()
+	return m, nil
+}
+
+// await returns when the sink has said its last word, or the tool has ended. The first byte at the sink starts the feed.
+func (b *bencher) await(ctx context.Context, sink *sinkProcess, ship *shipper, feed func(context.Context) error) error {
+	for {
+		select {
+		case e, ok := <-sink.events:
+			switch {
+			case !ok:
+				return errors.New("the sink ended early")
+			case e.Event == "first" && feed != nil:
+				if err := feed(ctx); err != nil {
+					return err
+				}
+			case e.Event == "complete", e.Event == "idle":
+				return nil
+			}
+		case <-ship.exited:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// audit notes lines that did not arrive once and whole.
+func (b *bencher) audit(scenario, tool string, r sinkReport) {
+	if r.Lost == 0 && r.Doubled == 0 && r.Malformed == 0 {
+		return
+	}
+	b.fault(fmt.Errorf("%s %s: %d lines lost (of these %d came malformed), %d doubled", scenario, tool, r.Lost, r.Malformed, r.Doubled))
+	for _, c := range r.Complaints {
+		fmt.Fprintln(b.log, " ", c)
+	}
+}
+
+func (b *bencher) fault(err error) {
+	fmt.Fprintln(b.log, err)
+	b.faulted = append(b.faulted, err)
+}
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
