@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // hosts and containers without a zone database are common
 
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/processors"
@@ -39,15 +40,19 @@ func (c *Config) Check() error {
 	return config.At("layout", checkLayout(c.Layout))
 }
 
-// checkLayout refuses a layout that does not tell two days, or two hours, apart.
-// Above all that is what a layout of another language comes out as.
+// checkLayout refuses a layout without a month, a day or an hour, which is what
+// a layout of another language comes out as.
 func checkLayout(layout string) error {
 	if strings.Contains(layout, "%") {
 		return errors.New("layouts are Go's: 2006-01-02 15:04:05, not %Y-%m-%d %H:%M:%S")
 	}
 	at := time.Date(2024, 3, 7, 9, 26, 53, 0, time.UTC)
-	if at.Format(layout) == at.AddDate(0, 1, 4).Format(layout) || at.Format(layout) == at.Add(3*time.Hour).Format(layout) {
-		return fmt.Errorf("%q has no day or no hour; a layout writes the time 2006-01-02 15:04:05", layout)
+	for what, other := range map[string]time.Time{
+		"month": at.AddDate(0, 1, 0), "day": at.AddDate(0, 0, 1), "hour": at.Add(time.Hour),
+	} {
+		if at.Format(layout) == other.Format(layout) {
+			return fmt.Errorf("%q has no %s; a layout writes the time 2006-01-02 15:04:05", layout, what)
+		}
 	}
 	return nil
 }

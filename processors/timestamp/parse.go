@@ -17,7 +17,7 @@ func parserFor(layout string, zone *time.Location) func([]byte, record.Record) (
 	}
 	switch layout {
 	case rfc3339:
-		return withFastPath(fastRFC3339, time.RFC3339Nano, zone)
+		return withFastPath(fastRFC3339, time.RFC3339, zone)
 	case commonLog:
 		return withFastPath(fastCommonLog, commonLog, zone)
 	}
@@ -41,7 +41,7 @@ var errRange = errors.New("the time is not between the years 1678 and 2262")
 func parseLayout(text []byte, layout string, zone *time.Location, withYear bool, r record.Record) (int64, error) {
 	t, err := time.ParseInLocation(layout, string(text), zone)
 	if err != nil {
-		return 0, describe(text, layout)
+		return 0, fmt.Errorf("%s is not a time like %s", shown(text), layout)
 	}
 	if name, offset := t.Zone(); offset == 0 && !knownZone(name) && t.Location() != zone {
 		return 0, fmt.Errorf("what %s means as a time zone is not known", name)
@@ -57,15 +57,8 @@ func parseLayout(text []byte, layout string, zone *time.Location, withYear bool,
 
 // knownZone tells apart zones that are UTC from abbreviations that package time
 // doesn't know, which it takes for UTC.
-func knownZone(name string) bool { return name == "" || name == "UTC" || name == "GMT" || name == "WET" }
-
-const longestShown = 64
-
-func describe(text []byte, layout string) error {
-	if len(text) > longestShown {
-		return fmt.Errorf("%q... is not a time like %s", text[:longestShown], layout)
-	}
-	return fmt.Errorf("%q is not a time like %s", text, layout)
+func knownZone(name string) bool {
+	return name == "" || name == "UTC" || name == "GMT" || name == "WET"
 }
 
 func hasYear(layout string) bool {
@@ -91,14 +84,14 @@ func inferYear(t, read time.Time) time.Time {
 func parseUnix(text []byte, unit int64) (int64, error) {
 	digits, fraction, _ := strings.Cut(string(text), ".")
 	whole, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || whole > (1<<63-1)/unit-1 || whole < -(1<<63-1)/unit+1 {
-		return 0, describe(text, "a count since 1970")
+	if limit := (1<<63-1)/unit - 1; err != nil || whole > limit || whole < -limit {
+		return 0, notUnix(text)
 	}
 	ns, part := whole*unit, int64(0)
 	for i := range len(fraction) {
 		c := fraction[i]
 		if c < '0' || c > '9' {
-			return 0, describe(text, "a count since 1970")
+			return 0, notUnix(text)
 		}
 		unit /= 10
 		part += int64(c-'0') * unit
@@ -107,4 +100,18 @@ func parseUnix(text []byte, unit int64) (int64, error) {
 		part = -part
 	}
 	return ns + part, nil
+}
+
+func notUnix(text []byte) error {
+	return fmt.Errorf("%s is not a number of units since 1970 between the years 1678 and 2262", shown(text))
+}
+
+const longestShown = 64
+
+// shown is text in quotes, cut if it is long.
+func shown(text []byte) string {
+	if len(text) > longestShown {
+		return strconv.Quote(string(text[:longestShown])) + "..."
+	}
+	return strconv.Quote(string(text))
 }

@@ -1,0 +1,9 @@
+package remove
+
+import (
+	"testing"
+
+	"github.com/spillway/spillway/processors/processorstest"
+)
+
+func TestCases(t *testing.T) { processorstest.Run(t) }

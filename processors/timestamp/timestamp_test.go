@@ -1,0 +1,9 @@
+package timestamp
+
+import (
+	"testing"
+
+	"github.com/spillway/spillway/processors/processorstest"
+)
+
+func TestCases(t *testing.T) { processorstest.Run(t) }
