@@ -47,7 +47,7 @@ func TestBoundsAreHeldOrMissed(t *testing.T) {
 	}{
 		{"held", speeds(400, 1000, 1000), &isolationResult{Ratio: 0.9}, ""},
 		{"slow", speeds(399, 1000, 1000), nil, "s1: spillway of bare"},
-		{"slow yardstick", speeds(400, 500, 1000), nil, "s1: bare of cat"},
+		{"slow yardstick", speeds(400, 690, 1000), nil, "s1: bare of cat"},
 		{"no cat", speeds(400, 1000, 1000)[:2], nil, "s1: bare of cat"},
 		{"no figures", nil, nil, "s1: bare of cat s1: spillway of bare"},
 		{"not isolated", speeds(400, 1000, 1000), &isolationResult{Ratio: 0.89}, "isolation: beside a blocked output, of alone"},
