@@ -95,10 +95,10 @@ func (c *Config) Check() error {
 		seen[id] = true
 	}
 	clear(seen)
-	seen[deadLettersID] = true
+	seen[DeadLettersID] = true
 	for i := range c.Outputs {
 		id := c.Outputs[i].ID
-		if id == deadLettersID {
+		if id == DeadLettersID {
 			return c.Outputs[i].Node.Errorf("the id %q belongs to the pipeline's dead letters: choose another", id)
 		}
 		if seen[id] {
@@ -109,8 +109,8 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// deadLettersID is the id of the output that takes the dead letters.
-const deadLettersID = "dead_letters"
+// DeadLettersID is the id of the output that takes the dead letters.
+const DeadLettersID = "dead_letters"
 
 // UnmarshalConfig decodes a pipeline onto its defaults.
 func (c *Config) UnmarshalConfig(n *config.Node) error {
@@ -121,4 +121,11 @@ func (c *Config) UnmarshalConfig(n *config.Node) error {
 		return err
 	}
 	return c.Check()
+}
+
+// DescribeConfig describes the keys of a pipeline.
+func (Config) DescribeConfig() (string, map[string]any) {
+	c := DefaultConfig()
+	type plain Config
+	return "pipeline", config.SchemaOf((*plain)(&c))
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/record"
 )
 
@@ -85,7 +86,7 @@ func (d *Daemon) build(doc *Document, names []string) (map[string]*Pipeline, err
 		errs = append(errs, err)
 		built[name] = p
 	}
-	return built, errors.Join(errs...)
+	return built, config.Join(errs...)
 }
 
 // Run runs all pipelines until ctx is done and they have drained, or until all
@@ -113,7 +114,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.env.Workers.Stop()
 	var errs []error
 	for name, r := range d.running {
-		if err := r.Err(); err != nil {
+		if err := r.Status().Err; err != nil {
 			errs = append(errs, fmt.Errorf("pipeline %s: %w", name, err))
 		}
 	}
@@ -194,7 +195,7 @@ func (d *Daemon) compare(doc *Document) (c Changes, names []string, err error) {
 		switch {
 		case !known:
 			c.Started = append(c.Started, name)
-		case r.Phase() != Failed && bytes.Equal(r.cfg.node.Canonical(), cfg.node.Canonical()):
+		case r.Status().Phase != Failed && bytes.Equal(r.cfg.node.Canonical(), cfg.node.Canonical()):
 			c.Unchanged = append(c.Unchanged, name)
 			continue
 		default:
@@ -261,4 +262,11 @@ func (d *Daemon) Pipelines() []*Pipeline {
 		ps = append(ps, d.running[name].Pipeline)
 	}
 	return ps
+}
+
+// Validate builds every component of doc and throws it away.
+func Validate(doc *Document, log *slog.Logger) error {
+	_, err := (&Daemon{env: Env{DataDir: string(doc.DataDir), Log: log, Workers: &Workers{n: 1}}}).
+		build(doc, slices.Collect(maps.Keys(doc.Pipelines)))
+	return err
 }

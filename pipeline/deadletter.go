@@ -2,11 +2,13 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spillway/spillway/record"
 	"github.com/spillway/spillway/spool"
+	"github.com/spillway/spillway/spool/recordbatch"
 )
 
 // deadLane is the encoding of dead letters: one JSON object each.
@@ -89,15 +91,24 @@ func rejected(pipeline string, r record.Record) ([]byte, error) {
 }
 
 // refused encodes the dead letter of a record that an output could not deliver.
-func refused(pipeline string) func(f *spool.Frame, index int32, output string, cause error, attempts int, value []byte) ([]byte, error) {
-	return func(f *spool.Frame, index int32, output string, cause error, attempts int, value []byte) ([]byte, error) {
+func refused(pipeline string) func(f *spool.Frame, index int32, output string, cause error, attempts int) ([]byte, error) {
+	return func(f *spool.Frame, index int32, output string, cause error, attempts int) ([]byte, error) {
 		now := time.Now().UTC()
 		d := deadLetter{
 			Timestamp: now, Pipeline: pipeline, FirstFailedAt: now, Attempts: attempts,
 			Origin: origin{Source: "spool", Offset: f.Base + int64(index)},
 			Target: output, Cause: cause.Error(),
 		}
-		d.setValue(value)
-		return json.Marshal(d)
+		var r recordbatch.Reader
+		if err := f.Records(&r); err != nil {
+			return nil, err
+		}
+		for r.Next() {
+			if r.Record().OffsetDelta == index {
+				d.setValue(r.Record().Value)
+				return json.Marshal(d)
+			}
+		}
+		return nil, fmt.Errorf("no record %d in the frame at %d: %w", index, f.Base, r.Err())
 	}
 }

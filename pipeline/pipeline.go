@@ -48,6 +48,8 @@ type Pipeline struct {
 
 	mu    sync.Mutex
 	spool *spool.Spool // nil unless running
+	// last is how the spool was when it was closed.
+	last  spool.Status
 	phase Phase
 	err   error
 }
@@ -103,7 +105,9 @@ func New(name string, cfg *Config, env Env) (*Pipeline, error) {
 		}
 	}
 	dead, err := p.deadLetters()
-	errs = append(errs, err)
+	if err != nil {
+		return nil, config.Join(append(errs, err)...)
+	}
 	for _, c := range append(cfg.Outputs[:len(cfg.Outputs):len(cfg.Outputs)], dead) {
 		errs = append(errs, p.addOutput(c))
 	}
@@ -151,7 +155,7 @@ func (p *Pipeline) deadLetters() (outputs.Component, error) {
 			return c, err
 		}
 	}
-	c.ID = deadLettersID
+	c.ID = DeadLettersID
 	return c, nil
 }
 
@@ -171,7 +175,7 @@ func (p *Pipeline) addOutput(c outputs.Component) error {
 		ID: c.ID, Lane: enc.Fingerprint(),
 		DropOldest: c.OnFull == "drop_oldest", StartOldest: c.StartFrom == "oldest",
 	}
-	if c.ID == deadLettersID {
+	if c.ID == DeadLettersID {
 		spec.Lane = deadLane
 	}
 	p.outputs = append(p.outputs, namedOutput{out, c.ID, spec, enc})
@@ -226,7 +230,7 @@ func (p *Pipeline) chains(sp *spool.Spool) (*chains, error) {
 			if err != nil {
 				return nil, err
 			}
-			if out.id == deadLettersID {
+			if out.id == DeadLettersID {
 				ch.dead = &deadLetterLane{framer: f, pipeline: p.name}
 				continue
 			}
@@ -320,6 +324,7 @@ func (p *Pipeline) run(ctx context.Context) error {
 	err = context.Cause(life)
 	kill(nil)
 	senders.Wait()
+	p.set(Draining, nil, nil)
 	return errors.Join(err, sp.Close())
 }
 
@@ -345,7 +350,7 @@ func (p *Pipeline) drain(ctx, life context.Context, sp *spool.Spool, appended <-
 	if context.Cause(ctx) == errReplaced {
 		return
 	}
-	if sp.Delivered(life) != nil && ctx.Err() != nil && life.Err() != nil {
+	if sp.Delivered(life) != nil && ctx.Err() != nil {
 		p.log.Info("stopping before everything is delivered; the rest stays in the spool", "drain_timeout", p.cfg.DrainTimeout)
 	}
 }
@@ -387,5 +392,8 @@ func panicked(r any) error { return fmt.Errorf("panic: %v\n%s", r, debug.Stack()
 func (p *Pipeline) set(phase Phase, sp *spool.Spool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.spool != nil && sp == nil {
+		p.last = p.spool.Status()
+	}
 	p.phase, p.spool, p.err = phase, sp, err
 }

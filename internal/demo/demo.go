@@ -1,0 +1,150 @@
+// Package demo shows Spillway at work: it writes live logs, ships them through
+// real pipelines, and draws what happens.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spillway/spillway/internal/ownlog"
+	"github.com/spillway/spillway/pipeline"
+)
+
+const configuration = `# What the demo runs. It is an ordinary configuration: try changing it.
+data_dir: ./data
+admin: {listen: ""}
+
+pipelines:
+  web:
+    inputs:
+      - file: {paths: [./logs/access.log*]}
+    processors:
+      - combined: {}
+      - timestamp: {field: time, layout: '02/Jan/2006:15:04:05 -0700'}
+      - drop: {when: 'path startsWith "/healthz"'}
+      - remove: {fields: [message, time]}
+      - set: {fields: {service.name: shop}}
+    spool: {max_bytes: 256MiB, segment_bytes: 8MiB}
+    outputs:
+      - file: {path: ./out/web.jsonl, rotate: {max_bytes: 32MiB, keep: 3}}
+  app:
+    inputs:
+      - file: {paths: [./logs/app.log*]}
+    processors:
+      - json: {}
+      - timestamp: {field: time, layout: rfc3339}
+      - drop: {when: 'level == "debug"'}
+      - remove: {fields: [message, time]}
+    spool: {max_bytes: 256MiB, segment_bytes: 8MiB}
+    outputs:
+      - file: {path: ./out/app.jsonl, rotate: {max_bytes: 32MiB, keep: 3}}
+`
+
+// Run runs the demo in dir until ctx is done and everything written has been
+// delivered.
+func Run(ctx context.Context, dir string, out *os.File) error {
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "spillway.yaml")
+	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
+		return err
+	}
+	doc, err := pipeline.Load(file)
+	if err != nil {
+		return err
+	}
+	lock, err := pipeline.LockDataDir(string(doc.DataDir))
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	logFile, err := os.Create(filepath.Join(dir, "spillway.log"))
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+	daemon, err := pipeline.NewDaemon(doc, "", false, ownlog.NewJSON(logFile, slog.LevelInfo))
+	if err != nil {
+		return err
+	}
+	return ship(ctx, daemon, dir, out)
+}
+
+// ship runs the pipelines while the writers write, and a little longer.
+func ship(ctx context.Context, daemon *pipeline.Daemon, dir string, out *os.File) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Run(running) }()
+
+	writers := []*writer{
+		{path: filepath.Join(dir, "logs", "access.log"), perSecond: 4000, rotateLines: 20_000, keep: 5, line: accessLine},
+		{path: filepath.Join(dir, "logs", "app.log"), perSecond: 2000, rotateLines: 10_000, keep: 5, line: appLine},
+	}
+	var writing sync.WaitGroup
+	failed := make(chan error, len(writers))
+	for _, w := range writers {
+		writing.Go(func() {
+			if err := w.run(ctx); err != nil {
+				failed <- err
+			}
+		})
+	}
+	v := newView(out, daemon)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			v.draw(now)
+			continue
+		case <-ctx.Done():
+		case err := <-failed:
+			return err
+		case err := <-ended:
+			return err
+		}
+		break
+	}
+	writing.Wait()
+	settle(daemon)
+	stop()
+	err := <-ended
+	v.draw(time.Now())
+	farewell(out, dir)
+	return err
+}
+
+// settle gives the inputs time to see the last lines, which nobody announces.
+func settle(daemon *pipeline.Daemon) {
+	last := int64(-1)
+	for range 20 {
+		var read int64
+		for _, p := range daemon.Pipelines() {
+			read += p.Status().Account.Read
+		}
+		if read == last {
+			return
+		}
+		last = read
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func farewell(out io.Writer, dir string) {
+	fmt.Fprintf(out, `
+Everything is in %[1]s. Try next:
+  tail -2 %[1]s/out/web.jsonl                        what was delivered
+  spillway audit -c %[1]s/spillway.yaml              every line accounted for
+  spillway spool ls %[1]s/data/web                   the spool's segments
+  spillway run -c %[1]s/spillway.yaml                run it yourself; kill -9 it and start it again
+  configs/                                           ready pipelines to copy
+`, dir)
+}

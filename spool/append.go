@@ -1,0 +1,279 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spillway/spillway/internal/failpoint"
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+// writer is what the holder of the turn owns.
+type writer struct {
+	mark    markWriter
+	scratch []byte
+	buffer  []byte
+	bufs    [][]byte
+	ballast bool
+	// full is the size at which the segment under construction is full.
+	full int64
+}
+
+// written is a group that has been written but not yet synced, as it must be
+// written again if the sync fails.
+type written struct {
+	frames []*Frame
+	mark   []byte
+	end    int64
+	bytes  int64
+}
+
+// Append puts a group into the spool: all its frames and the mark that commits
+// them in one write. While the spool or the disk is full, or the disk fails, it
+// waits and tries again; only ctx or Close ends that.
+func (s *Spool) Append(ctx context.Context, g *Group) error {
+	err := s.append(ctx, g)
+	for _, f := range g.Frames {
+		f.Release()
+	}
+	if err != nil && g.Durable != nil {
+		g.Durable(err)
+	}
+	return err
+}
+
+func (s *Spool) append(ctx context.Context, g *Group) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(s.closing, stop)()
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return s.ended(ctx)
+	}
+	defer func() { <-s.turn }()
+	size := int64(0)
+	for _, f := range g.Frames {
+		size += int64(len(f.Data))
+	}
+	if err := s.makeRoom(ctx, size, len(g.dead) > 0); err != nil {
+		return err
+	}
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := s.write(g)
+		if err == nil {
+			s.setTrouble("")
+			return nil
+		}
+		s.setTrouble(err.Error())
+		s.log.Error("cannot write to the spool; trying again", "error", err)
+		if errors.Is(err, syscall.ENOSPC) {
+			s.dropBallast()
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return s.ended(ctx)
+		}
+	}
+}
+
+func (s *Spool) ended(ctx context.Context) error {
+	if s.closing.Err() != nil {
+		return ErrClosed
+	}
+	return ctx.Err()
+}
+
+// write writes g once. After an error the segment is as it was.
+func (s *Spool) write(g *Group) error {
+	if s.writer.full > 0 && s.current().size >= s.writer.full {
+		if err := s.roll(); err != nil {
+			return err
+		}
+	}
+	w := &s.writer
+	s.mu.Lock()
+	at := s.next
+	for _, f := range g.Frames {
+		f.Base = at
+		at = f.End()
+	}
+	s.buildMark(g, time.Now())
+	s.mu.Unlock()
+	w.buffer = w.mark.appendMark(w.buffer[:0], time.Now())
+	recordbatch.SetBaseOffset(w.buffer, at)
+	w.bufs = w.bufs[:0]
+	for _, f := range g.Frames {
+		recordbatch.SetBaseOffset(f.Data, f.Base)
+		w.bufs = append(w.bufs, f.Data)
+	}
+	w.bufs = append(w.bufs, w.buffer)
+	n, err := s.put(s.current())
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("append.done")
+	s.publish(g, n, at+1)
+	return nil
+}
+
+// put writes w.bufs at the end of seg and returns how many bytes that was. What
+// was written of a failed write is cut off again.
+func (s *Spool) put(seg *segment) (int64, error) {
+	total := int64(0)
+	for _, b := range s.writer.bufs {
+		total += int64(len(b))
+	}
+	if failpoint.Due("append.mid") {
+		s.writeHalf(seg, total)
+	}
+	n, err := seg.file.Writev(s.writer.bufs, seg.size)
+	if err == nil && int64(n) == total {
+		return total, nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s: wrote %d of %d bytes", seg.name, n, total)
+	}
+	if cut := seg.file.Truncate(seg.size); cut != nil {
+		// What is torn is cut at the next start, or written over before.
+		err = errors.Join(err, cut)
+	}
+	return 0, err
+}
+
+// writeHalf is for the failpoint: a kill in the middle of a write.
+func (s *Spool) writeHalf(seg *segment, total int64) {
+	var flat []byte
+	for _, b := range s.writer.bufs {
+		flat = append(flat, b...)
+	}
+	_, _ = seg.file.Writev([][]byte{flat[:total/2]}, seg.size)
+	failpoint.Die("append.mid")
+}
+
+// buildMark builds the content of g's mark. The caller holds mu.
+func (s *Spool) buildMark(g *Group, now time.Time) {
+	w := &s.writer
+	w.mark.begin(markDelta)
+	for i := range g.Positions {
+		w.scratch = appendSource(w.scratch[:0], &g.Positions[i])
+		w.mark.entry(tagSource, w.scratch)
+	}
+	total := s.st.account
+	total.Add(&g.Account)
+	w.scratch = appendAccount(w.scratch[:0], &total)
+	w.mark.entry(tagAccount, w.scratch)
+	w.scratch = appendVarints(w.scratch[:0], s.st.synced)
+	w.mark.entry(tagSynced, w.scratch)
+	for i := range s.st.lanes {
+		l := s.st.lanes[i]
+		for _, f := range g.Frames {
+			if int(f.Lane) == i {
+				l.records += int64(f.Count)
+			}
+		}
+		if l.records != s.st.lanes[i].records {
+			w.scratch = appendLane(w.scratch[:0], i, l)
+			w.mark.entry(tagLane, w.scratch)
+		}
+	}
+	for _, d := range g.dead {
+		w.scratch = appendDead(w.scratch[:0], d)
+		w.mark.entry(tagDead, w.scratch)
+	}
+}
+
+// publish makes a written group known: to the state, to the cursors, and to the
+// syncer.
+func (s *Spool) publish(g *Group, n, next int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seg := s.segments[len(s.segments)-1]
+	if seg.created == 0 {
+		seg.created = time.Now().UnixMilli()
+	}
+	seg.size += n
+	s.bytes += n
+	s.next = next
+	s.st.account.Add(&g.Account)
+	for i := range g.Positions {
+		s.commit(&g.Positions[i])
+	}
+	for _, f := range g.Frames {
+		s.st.lanes[f.Lane].records += int64(f.Count)
+		s.tail.push(f)
+	}
+	for _, d := range g.dead {
+		s.st.dead[d] = struct{}{}
+	}
+	s.remember(g, n)
+	s.tail.shrink(s.o.TailBytes, s.keepFrom())
+	if s.o.Checkpoints != nil {
+		s.trackCheckpoint(g)
+	}
+	if s.o.Sync.Mode == SyncAlways {
+		if g.Durable != nil {
+			s.waiting = append(s.waiting, answer{next, g.Durable})
+		}
+	} else {
+		s.visible = next
+		s.wake()
+		if g.Durable != nil {
+			g.Durable(nil)
+		}
+	}
+	if s.o.Sync.Mode == SyncAlways || s.unsyncedBytes >= unsyncedMax/2 {
+		signal(s.dirty)
+	}
+}
+
+// wake tells all cursors that there may be something new.
+func (s *Spool) wake() {
+	for _, c := range s.cursors {
+		signal(c.wake)
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Spool) current() *segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.segments[len(s.segments)-1]
+}
+
+func (s *Spool) setTrouble(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case reason == "":
+		s.trouble = Trouble{}
+	case s.trouble.Reason == "":
+		s.trouble = Trouble{reason, time.Now()}
+	default:
+		s.trouble.Reason = reason
+	}
+}
+
+func (s *Spool) ballastName() string { return filepath.Join(s.dir, "ballast") }
+
+// dropBallast gives up the ballast, so that cursors can still be written.
+func (s *Spool) dropBallast() {
+	if !s.writer.ballast {
+		return
+	}
+	if err := s.fs.Remove(s.ballastName()); err == nil {
+		s.writer.ballast = false
+		s.log.Warn("disk full: the ballast file is given up so that cursors can be written")
+	}
+}

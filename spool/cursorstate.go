@@ -1,0 +1,136 @@
+package spool
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+func isEOF(err error) bool   { return errors.Is(err, io.EOF) }
+func isExist(err error) bool { return errors.Is(err, iofs.ErrExist) }
+
+func (s *Spool) path(name string) string { return filepath.Join(s.dir, name) }
+
+func appendVarints(b []byte, ns ...int64) []byte {
+	for _, n := range ns {
+		b = binary.AppendVarint(b, n)
+	}
+	return b
+}
+
+func appendStaged(b []byte, st *Staged) []byte {
+	b = appendVarints(b, st.Offset, st.End, int64(st.Checksum))
+	return appendText(b, st.Note)
+}
+
+func (r *markReader) staged() Staged {
+	return Staged{r.varint(), r.varint(), uint32(r.varint()), slices.Clone(r.bytes())}
+}
+
+// ackBody is the journal's record of an acknowledgement: what was acknowledged,
+// and where that leaves the frontier and the counts.
+func (c *Cursor) ackBody(g *given) []byte {
+	return appendVarints(nil, g.base, g.end, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
+}
+
+// write adds a record to the journal, which begins anew when it is long.
+func (c *Cursor) write(typ byte, body []byte) error {
+	if c.journal == nil {
+		return nil
+	}
+	if c.journal.file == nil || c.journal.size > journalBytes {
+		return c.journal.compact(c.snapshot())
+	}
+	return c.journal.add(typ, body)
+}
+
+// snapshot is the whole cursor: frontier, counts, what is acknowledged behind the
+// frontier, what is in doubt, and what was acknowledged last.
+func (c *Cursor) snapshot() []byte {
+	b := appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
+	var acked, staged []*given
+	for _, g := range c.pending {
+		if g.acked {
+			acked = append(acked, g)
+		} else if g.staged != nil {
+			staged = append(staged, g)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(acked)))
+	for _, g := range acked {
+		b = appendVarints(b, g.base, g.end)
+	}
+	b = binary.AppendUvarint(b, uint64(len(staged)))
+	for _, g := range staged {
+		b = appendStaged(b, g.staged)
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.acked)))
+	for i := range c.acked {
+		b = appendStaged(b, &c.acked[i])
+	}
+	return b
+}
+
+// replay applies a record of the journal at the start.
+func (c *Cursor) replay(typ byte, body []byte) error {
+	r := markReader{b: body}
+	switch typ {
+	case jrSnapshot:
+		c.out.acked = r.varint()
+		c.count = counts{r.varint(), r.varint(), r.varint()}
+		c.pending, c.inDoubt, c.acked = nil, nil, nil
+		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
+			c.pending = append(c.pending, &given{base: r.varint(), end: r.varint(), acked: true})
+		}
+		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
+			c.inDoubt = append(c.inDoubt, r.staged())
+		}
+		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
+			c.acked = append(c.acked, r.staged())
+		}
+	case jrStage:
+		st := r.staged()
+		c.inDoubt = slices.DeleteFunc(c.inDoubt, func(o Staged) bool { return o.Offset == st.Offset })
+		c.inDoubt = append(c.inDoubt, st)
+	case jrAck:
+		base, end := r.varint(), r.varint()
+		c.out.acked = r.varint()
+		c.count = counts{r.varint(), r.varint(), r.varint()}
+		c.inDoubt = slices.DeleteFunc(c.inDoubt, func(o Staged) bool {
+			if o.Offset == base {
+				c.acked = append(c.acked, o)
+			}
+			return o.Offset == base
+		})
+		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
+		c.pending = append(c.pending, &given{base: base, end: end, acked: true})
+		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.end <= c.out.acked })
+	case jrAdvance:
+		c.out.acked = r.varint()
+		c.count = counts{r.varint(), r.varint(), r.varint()}
+	}
+	return r.err
+}
+
+// Rewind makes Next go on at offset again.
+func (c *Cursor) Rewind(offset int64) error {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if offset < s.segments[0].base {
+		return fmt.Errorf("spool: offset %d is gone: the oldest is %d", offset, s.segments[0].base)
+	}
+	if offset >= c.next {
+		return nil
+	}
+	c.next, c.out.acked, c.seg = offset, offset, nil
+	return c.write(jrAdvance, appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped))
+}
+
+var _ = recordbatch.HeaderLen

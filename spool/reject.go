@@ -1,0 +1,66 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+// attempts is what dead letters say of how often a record was sent.
+const attempts = 3
+
+// Reject puts the record with this index in f, or all of them for -1, with the
+// dead letters, in the spool before it returns. Ack still follows.
+func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
+	s := c.s
+	if s.o.DeadLane == "" || s.o.DeadLetter == nil {
+		return errors.New("spool: there is no lane for dead letters")
+	}
+	lane, err := s.Lane(s.o.DeadLane)
+	if err != nil {
+		return err
+	}
+	b, err := recordbatch.NewBuilder(recordbatch.None)
+	if err != nil {
+		return err
+	}
+	b.Reset(lane, time.Now().UnixMilli())
+	var dead []deadID
+	for i := range f.Count {
+		if index >= 0 && i != index {
+			continue
+		}
+		id := deadID{c.spec.ID, f.Base + int64(i)}
+		s.mu.Lock()
+		_, known := s.st.dead[id]
+		s.mu.Unlock()
+		dead = append(dead, id)
+		if known {
+			continue
+		}
+		value, err := s.o.DeadLetter(f, i, c.spec.ID, cause, attempts)
+		if err != nil {
+			return fmt.Errorf("dead letter for record %d: %w", id.offset, err)
+		}
+		b.Close(append(b.Open(), value...), nil)
+	}
+	s.mu.Lock()
+	if g := c.find(f); g != nil {
+		g.rejected += int64(len(dead))
+	}
+	s.mu.Unlock()
+	if b.Count() == 0 {
+		return nil
+	}
+	out := NewFrame()
+	if out.Data, err = b.Finish(out.Data[:0]); err != nil {
+		out.Release()
+		return err
+	}
+	out.Count, out.Lane = int32(b.Count()), lane
+	n := int64(out.Count)
+	return s.Append(context.Background(), &Group{Frames: []*Frame{out}, Account: Account{Recovered: n, Appended: n}, dead: dead})
+}

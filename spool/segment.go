@@ -1,0 +1,186 @@
+package spool
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spillway/spillway/spool/recordbatch"
+	"github.com/spillway/spillway/spool/vfs"
+)
+
+// segment is one file of the spool. Its base is the offset at which it begins; it
+// ends where the next one begins.
+type segment struct {
+	base       int64
+	generation int
+	name       string
+	file       vfs.File
+	// size is how many bytes of the file are good.
+	size int64
+	// created is when its first frame was made, in Unix milliseconds.
+	created int64
+}
+
+func segmentName(base int64, generation int) string {
+	if generation == 0 {
+		return fmt.Sprintf("%020d.log", base)
+	}
+	return fmt.Sprintf("%020d-%d.log", base, generation)
+}
+
+// parseSegmentName takes a file name apart; ok is false for other files.
+func parseSegmentName(name string) (base int64, generation int, ok bool) {
+	stem, isLog := strings.CutSuffix(name, ".log")
+	if !isLog {
+		return 0, 0, false
+	}
+	number, gen, has := strings.Cut(stem, "-")
+	if len(number) != 20 {
+		return 0, 0, false
+	}
+	base, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || base < 0 {
+		return 0, 0, false
+	}
+	if has {
+		if generation, err = strconv.Atoi(gen); err != nil || generation < 1 {
+			return 0, 0, false
+		}
+	}
+	return base, generation, true
+}
+
+// listSegments lists the segments in dir by base. Of several with the same base
+// the highest generation counts; the others were given up after a failed sync
+// and are returned apart.
+func listSegments(fs vfs.FS, dir string) (current, superseded []*segment, err error) {
+	entries, err := fs.List(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if base, generation, ok := parseSegmentName(e.Name); ok {
+			current = append(current, &segment{base: base, generation: generation, name: filepath.Join(dir, e.Name), size: e.Size})
+		}
+	}
+	slices.SortFunc(current, func(a, b *segment) int {
+		return cmp.Or(cmp.Compare(a.base, b.base), cmp.Compare(b.generation, a.generation))
+	})
+	kept := current[:0:0]
+	for _, s := range current {
+		if n := len(kept); n > 0 && kept[n-1].base == s.base {
+			superseded = append(superseded, s)
+		} else {
+			kept = append(kept, s)
+		}
+	}
+	return kept, superseded, nil
+}
+
+// entry is one batch found in a segment.
+type entry struct {
+	recordbatch.Header
+	pos int64
+	// data is the whole batch, valid until the next call of next.
+	data []byte
+}
+
+// scanner reads a segment batch by batch and checks each.
+type scanner struct {
+	file vfs.File
+	pos  int64
+	// end is how far the file is to be read.
+	end int64
+	buf []byte
+}
+
+// errBad says that the bytes at the scanner's position are no good batch.
+var errBad = errors.New("spool: bad frame")
+
+// next returns the batch at the position and moves behind it. The error is io.EOF
+// at the end, wraps errBad for bad bytes, is a *recordbatch.VersionError, or is
+// that of the disk.
+func (s *scanner) next() (entry, error) {
+	e, err := s.header()
+	if err != nil {
+		return e, err
+	}
+	if e.data, err = s.read(e.Size()); err != nil {
+		return e, err
+	}
+	if err := recordbatch.Verify(e.data); err != nil {
+		return e, fmt.Errorf("%w at %d: %w", errBad, s.pos, err)
+	}
+	s.pos += int64(e.Size())
+	return e, nil
+}
+
+// header reads the header of the batch at the position without moving.
+func (s *scanner) header() (entry, error) {
+	e := entry{pos: s.pos}
+	left := s.end - s.pos
+	if left <= 0 {
+		return e, io.EOF
+	}
+	b, err := s.read(int(min(left, recordbatch.HeaderLen)))
+	if err != nil {
+		return e, err
+	}
+	if e.Header, err = recordbatch.ParseHeader(b); err != nil {
+		var newer *recordbatch.VersionError
+		if errors.As(err, &newer) {
+			return e, err
+		}
+		return e, fmt.Errorf("%w at %d: %w", errBad, s.pos, err)
+	}
+	if int64(e.Size()) > left {
+		return e, fmt.Errorf("%w at %d: %d bytes long with %d left", errBad, s.pos, e.Size(), left)
+	}
+	return e, nil
+}
+
+func (s *scanner) read(n int) ([]byte, error) {
+	s.buf = slices.Grow(s.buf[:0], n)[:n]
+	got, err := s.file.ReadAt(s.buf, s.pos)
+	if got == n {
+		return s.buf, nil
+	}
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w at %d: file ends early", errBad, s.pos)
+	}
+	return nil, err
+}
+
+// resync moves to the next good batch behind the position whose base offset is
+// at least low and less than high, and says whether there is one.
+func (s *scanner) resync(low, high int64) (bool, error) {
+	const window = 1 << 20
+	block := make([]byte, window+recordbatch.HeaderLen)
+	for from := s.pos + 1; from < s.end; from += window {
+		n := int(min(int64(len(block)), s.end-from))
+		if got, err := s.file.ReadAt(block[:n], from); got < n {
+			if errors.Is(err, io.EOF) {
+				return false, nil
+			}
+			return false, err
+		}
+		for i := 0; i < window && i+recordbatch.HeaderLen <= n; i++ {
+			h, err := recordbatch.ParseHeader(block[i:n])
+			if err != nil || h.BaseOffset < low || h.BaseOffset >= high || from+int64(i)+int64(h.Size()) > s.end {
+				continue
+			}
+			probe := scanner{file: s.file, pos: from + int64(i), end: s.end}
+			if _, err := probe.next(); err == nil {
+				s.pos = from + int64(i)
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,251 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spillway/spillway/internal/failpoint"
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+// remember keeps what a failed sync would need. The caller holds mu.
+func (s *Spool) remember(g *Group, n int64) {
+	if s.o.Sync.Mode == SyncNever {
+		s.st.synced = s.next
+		return
+	}
+	w := &written{mark: append([]byte(nil), s.writer.buffer...), end: s.next, bytes: n}
+	for _, f := range g.Frames {
+		f.Retain()
+		w.frames = append(w.frames, f)
+	}
+	s.unsynced = append(s.unsynced, w)
+	s.unsyncedBytes += n
+}
+
+// keepFrom is the offset from which on the tail must keep every frame.
+func (s *Spool) keepFrom() int64 { return s.next }
+
+// syncer syncs until the spool closes: at the interval, and when asked to.
+func (s *Spool) syncer() {
+	var tick <-chan time.Time
+	if s.o.Sync.Mode == SyncInterval {
+		t := time.NewTicker(s.o.Sync.Every)
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case <-s.closing.Done():
+			return
+		case <-tick:
+		case <-s.dirty:
+		}
+		if s.sync() {
+			continue
+		}
+		select {
+		case s.turn <- struct{}{}:
+			_ = s.mend()
+			<-s.turn
+		case <-s.closing.Done():
+			return
+		}
+	}
+}
+
+// sync makes everything that has been written durable, and says whether it did.
+// A sync that fails is never repeated on the same file, since the system may have
+// forgotten what it could not write: mend writes it again elsewhere.
+func (s *Spool) sync() bool {
+	s.syncTurn <- struct{}{}
+	defer func() { <-s.syncTurn }()
+	s.mu.Lock()
+	n, failed := len(s.unsynced), s.syncFailed
+	if n == 0 || failed {
+		s.mu.Unlock()
+		return !failed
+	}
+	end := s.unsynced[n-1].end
+	file := s.segments[len(s.segments)-1].file
+	s.mu.Unlock()
+	if err := file.Sync(); err != nil {
+		s.log.Error("sync failed; writing what is not synced into a new segment", "error", err)
+		s.setTrouble(err.Error())
+		s.mu.Lock()
+		s.syncFailed = true
+		s.mu.Unlock()
+		return false
+	}
+	s.durable(end)
+	return true
+}
+
+// durable notes that everything before end is synced.
+func (s *Spool) durable(end int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for ; n < len(s.unsynced) && s.unsynced[n].end <= end; n++ {
+		s.unsyncedBytes -= s.unsynced[n].bytes
+		for _, f := range s.unsynced[n].frames {
+			f.Release()
+		}
+	}
+	s.unsynced = slices.Delete(s.unsynced, 0, n)
+	s.st.synced = max(s.st.synced, end)
+	if s.o.Sync.Mode == SyncAlways {
+		s.visible = max(s.visible, end)
+		s.wake()
+	}
+	n = 0
+	for ; n < len(s.waiting) && s.waiting[n].end <= end; n++ {
+		s.waiting[n].tell(nil)
+	}
+	s.waiting = slices.Delete(s.waiting, 0, n)
+	signal(s.synced)
+}
+
+// mend writes the unsynced groups again until a sync of them succeeds, or the
+// spool closes. The caller holds the turn.
+func (s *Spool) mend() error {
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := s.rewrite()
+		if err == nil {
+			s.setTrouble("")
+			return nil
+		}
+		s.setTrouble(err.Error())
+		s.log.Error("cannot write the unsynced frames again; trying again", "error", err)
+		select {
+		case <-time.After(wait):
+		case <-s.closing.Done():
+			return err
+		}
+	}
+}
+
+// rewrite writes the unsynced groups into a new segment, behind an opening that
+// stands in the place of the last synced mark, and syncs it. The caller holds the
+// turn.
+func (s *Spool) rewrite() error {
+	s.mu.Lock()
+	groups := slices.Clone(s.unsynced)
+	old := s.segments[len(s.segments)-1]
+	if !s.syncFailed || len(groups) == 0 {
+		s.syncFailed = false
+		s.mu.Unlock()
+		return nil
+	}
+	base := groups[0].end - 1
+	for _, f := range groups[0].frames {
+		base = min(base, f.Base)
+	}
+	generation := 1
+	if old.base == base-1 {
+		generation = old.generation + 1
+	}
+	opening := s.opening(time.Now(), base-1)
+	s.mu.Unlock()
+
+	seg := &segment{base: base - 1, generation: generation, created: time.Now().UnixMilli()}
+	bufs := [][]byte{opening}
+	for _, g := range groups {
+		for _, f := range g.frames {
+			bufs = append(bufs, f.Data)
+		}
+		bufs = append(bufs, g.mark)
+	}
+	if err := s.create(seg, bufs); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if seg.base == old.base {
+		s.segments[len(s.segments)-1] = seg
+	} else {
+		old.size = s.cutAt(old, seg.base)
+		s.segments = append(s.segments, seg)
+	}
+	s.bytes += seg.size
+	s.syncFailed = false
+	s.mu.Unlock()
+	s.durable(groups[len(groups)-1].end)
+	return nil
+}
+
+// cutAt is the size of seg up to an offset.
+func (s *Spool) cutAt(seg *segment, offset int64) int64 {
+	sc := scanner{file: seg.file, end: seg.size}
+	for {
+		e, err := sc.header()
+		if err != nil || e.BaseOffset >= offset {
+			return sc.pos
+		}
+		sc.pos += int64(e.Size())
+	}
+}
+
+// create makes the file of seg with these contents, synced.
+func (s *Spool) create(seg *segment, bufs [][]byte) error {
+	var err error
+	for ; ; seg.generation++ {
+		seg.name = s.path(segmentName(seg.base, seg.generation))
+		if seg.file, err = s.fs.Create(seg.name); !isExist(err) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, b := range bufs {
+		seg.size += int64(len(b))
+	}
+	n, err := seg.file.Writev(slices.Clone(bufs), 0)
+	if err == nil && int64(n) != seg.size {
+		err = fmt.Errorf("%s: wrote %d of %d bytes", seg.name, n, seg.size)
+	}
+	if err == nil && s.o.Sync.Mode != SyncNever {
+		err = errors.Join(seg.file.Sync(), s.fs.SyncDir(s.dir))
+	}
+	if err != nil {
+		return errors.Join(err, seg.file.Close(), s.fs.Remove(seg.name))
+	}
+	return nil
+}
+
+// roll begins a new segment. The old one is synced first, so that only the last
+// segment is ever in doubt. The caller holds the turn.
+func (s *Spool) roll() error {
+	if s.o.Sync.Mode != SyncNever && !s.sync() {
+		if err := s.mend(); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	seg := &segment{base: s.next, created: time.Now().UnixMilli()}
+	s.forget(time.Now())
+	opening := s.opening(time.Now(), s.next)
+	s.mu.Unlock()
+	h, err := recordbatch.ParseHeader(opening)
+	if err != nil {
+		return err
+	}
+	failpoint.Hit("roll.mid")
+	if err := s.create(seg, [][]byte{opening}); err != nil {
+		return err
+	}
+	s.writer.full = max(s.o.SegmentBytes, openingRatio*seg.size)
+	s.mu.Lock()
+	s.segments = append(s.segments, seg)
+	s.bytes += seg.size
+	s.next = h.NextOffset()
+	if s.o.Sync.Mode != SyncAlways || len(s.unsynced) == 0 {
+		s.visible = s.next
+	}
+	s.st.synced = s.next
+	s.mu.Unlock()
+	s.deletePassed()
+	return nil
+}
