@@ -1,0 +1,200 @@
+package file
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// meet takes in a file that is not followed yet; nil if it can't be read, or is
+// followed by now. It stays open: should it be renamed or deleted before its
+// turn comes, nothing of it is lost.
+func (r *reader) meet(s *sight) *file {
+	if r.files[s.inode] != nil {
+		return nil // two new names of one file
+	}
+	fd, err := open(s.path)
+	if err != nil {
+		r.refuse(s.path, reasonOpen, err)
+		return nil
+	}
+	f := &file{path: s.path, fd: -1}
+	st, err := r.attach(f, fd)
+	if err != nil || !st.regular || r.files[st.inode] != nil {
+		closeFD(fd)
+		return nil
+	}
+	saved, same, err := r.saved.match(fd, f.path, &st)
+	if err != nil {
+		closeFD(fd)
+		r.refuse(s.path, reasonRead, err)
+		return nil
+	}
+	r.readable(s.path)
+	if saved == nil {
+		if f = r.stranger(f, fd, &st); f == nil {
+			return nil // a copy that was taken in because its original has been truncated
+		}
+	} else {
+		f.resume(saved)
+		r.follow(f, fd)
+		r.resumed(f, same, &st)
+	}
+	s.entry.file, f.lookup = f, r.scanned
+	return f
+}
+
+// attach fills in what the open file is.
+func (r *reader) attach(f *file, fd int) (st stat, err error) {
+	err = statFD(fd, &st)
+	f.inode, f.birth = st.inode, st.birth
+	f.size, f.mtime, f.grown = st.size, st.mtime, r.now
+	f.moved = r.originalOf(f.path) != nil
+	return st, err
+}
+
+// follow makes the open f one of the files.
+func (r *reader) follow(f *file, fd int) {
+	r.files[f.inode] = f
+	r.metrics.files.Inc()
+	r.hold(f, fd)
+}
+
+// resumed goes on with a file where its position says.
+func (r *reader) resumed(f *file, same bool, st *stat) {
+	if f.isCopy {
+		r.copies[f] = struct{}{}
+	}
+	if !same {
+		r.truncated(f, st)
+		return
+	}
+	f.size = st.size
+	r.loadTail(f)
+	r.log.Debug("file found again", "path", f.path, "source", f.source, "offset", f.offset)
+}
+
+// loadTail reads the bytes before the offset, which were found to be the same.
+func (r *reader) loadTail(f *file) {
+	f.tail = make([]byte, tailBytes)[:f.tailLen]
+	if _, err := pread(f.fd, f.tail, f.offset-int64(f.tailLen)); err != nil {
+		r.fail(f, reasonRead, err)
+	}
+}
+
+// stranger takes in a file that was never seen before.
+func (r *reader) stranger(f *file, fd int, st *stat) *file {
+	if o := r.originalOf(f.path); o != nil && (o.birth <= f.birth || f.birth == 0) {
+		r.check(o)
+		if r.files[f.inode] != nil {
+			closeFD(fd)
+			return nil
+		}
+		if !o.isCopy {
+			f.isCopy, f.original = true, o
+			r.copies[f] = struct{}{}
+		}
+	}
+	f.source = newSource(f.path)
+	f.tail = make([]byte, 0, tailBytes)
+	r.follow(f, fd)
+	r.log.Info("file found", "path", f.path, "source", f.source)
+	old := r.cfg.IgnoreOlder > 0 && r.now.Sub(time.Unix(0, st.mtime)) > r.cfg.IgnoreOlder
+	if !f.isCopy && st.size > 0 && (old || r.first && r.cfg.StartAt == "end") {
+		r.startAtEnd(f, st.size)
+	}
+	return f
+}
+
+// startAtEnd leaves out what is in f. If that is not whole lines, the rest of
+// the last one is left out, too.
+func (r *reader) startAtEnd(f *file, size int64) {
+	f.sumFrom, f.offset = size, size
+	f.tailLen = int(min(size, tailBytes))
+	r.loadTail(f)
+	f.skipping = len(f.tail) > 0 && f.tail[len(f.tail)-1] != '\n'
+	r.extendHead(f)
+	r.note(f)
+}
+
+// originalOf returns the file of which path may be a rotated copy, by its name.
+func (r *reader) originalOf(path string) *file {
+	dir := filepath.Dir(path)
+	for _, name := range originals(filepath.Base(path)) {
+		if e := r.found.byPath[filepath.Join(dir, name)]; e != nil && e.file != nil {
+			return e.file
+		}
+	}
+	return nil
+}
+
+// lookForSaved looks, after the first scan, for the files with a position that
+// no path led to: they were renamed, or are gone, with something left to read
+// or not.
+func (r *reader) lookForSaved() {
+	var missing []*saved
+	for _, list := range r.saved {
+		missing = append(missing, list...)
+	}
+	siblings := map[string][]sight{} // by folder; none for a folder that is not there
+	for _, s := range missing {
+		dir := filepath.Dir(s.path)
+		if _, ok := r.refused[s.path]; ok || s.path == "" {
+			continue
+		}
+		list, listed := siblings[dir]
+		if !listed {
+			var st stat
+			if statPath(dir, &st) == nil {
+				list = append([]sight{}, listFiles(dir)...)
+			}
+			siblings[dir] = list
+		}
+		r.lookFor(s, list)
+	}
+}
+
+func (r *reader) lookFor(s *saved, siblings []sight) {
+	for i := range siblings {
+		st := &siblings[i].stat
+		path := siblings[i].path
+		if st.ino != s.ino || s.born(st.birth) == birthDiffers || r.files[st.inode] != nil {
+			continue
+		}
+		if r.meetStray(s, path) {
+			return
+		}
+	}
+	if !s.isCopy && s.size > s.offset && siblings != nil {
+		f := &file{path: s.path, fd: -1}
+		f.resume(s)
+		f.inode, f.birth = s.inode, s.birth
+		r.lose(f, s.size-s.offset, "a file went away while it was not being watched")
+		f.size = f.offset
+		r.note(f)
+	}
+}
+
+// meetStray takes in the file of s, which is at path now.
+func (r *reader) meetStray(s *saved, path string) bool {
+	fd, err := open(path)
+	if err != nil {
+		return false
+	}
+	f := &file{path: path, fd: -1}
+	st, err := r.attach(f, fd)
+	holds := false
+	if err == nil && st.regular {
+		holds, err = s.holds(fd, st.size)
+	}
+	if err != nil || !holds {
+		closeFD(fd)
+		return false
+	}
+	r.saved.remove(s)
+	f.resume(s)
+	r.follow(f, fd)
+	r.stray(f)
+	r.resumed(f, true, &st)
+	r.enqueue(f)
+	return true
+}

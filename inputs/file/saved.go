@@ -1,0 +1,146 @@
+package file
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/spillway/spillway/record"
+)
+
+// saved is a committed position whose file has not been met, or has gone.
+type saved struct {
+	state
+	position record.Position
+}
+
+// pool holds the positions to match files with, by inode number.
+type pool map[uint64][]*saved
+
+const (
+	// poolFew is up to how many positions nobody minds keeping.
+	poolFew = 1024
+	// poolKeep is for how long the position of a file that has gone is kept
+	// beyond that, in case it comes back: its file system was only unmounted.
+	poolKeep = 24 * time.Hour
+)
+
+// newPool decodes the committed positions. One that can't be read is left alone.
+func newPool(positions []record.Position, log *slog.Logger, fail func(reason string)) pool {
+	p := pool{}
+	for _, position := range positions {
+		s, err := decodeState(position.State, position.Offset)
+		if err != nil {
+			fail(reasonState)
+			log.Warn("cannot use a saved position; its file is read again from the beginning",
+				"source", position.Source, "error", err)
+			continue
+		}
+		p.put(&saved{state: s, position: position})
+	}
+	return p
+}
+
+func (p pool) put(s *saved) { p[s.ino] = append(p[s.ino], s) }
+
+func (p pool) remove(s *saved) {
+	list := p[s.ino]
+	for i := range list {
+		if list[i] == s {
+			list[i] = list[len(list)-1]
+			p[s.ino] = list[:len(list)-1]
+			break
+		}
+	}
+	if len(p[s.ino]) == 0 {
+		delete(p, s.ino)
+	}
+}
+
+// expire drops what is too old to be worth its memory.
+func (p pool) expire(now time.Time) {
+	if len(p) <= poolFew {
+		return
+	}
+	for ino, list := range p {
+		kept := list[:0]
+		for _, s := range list {
+			if now.Sub(s.position.Seen) < poolKeep {
+				kept = append(kept, s)
+			}
+		}
+		if p[ino] = kept; len(kept) == 0 {
+			delete(p, ino)
+		}
+	}
+}
+
+// known says whether a file with this inode was followed before.
+func (p pool) known(st *stat) (s *saved, ok bool) {
+	for _, s := range p[st.ino] {
+		if s.born(st.birth) == birthEqual {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// match takes the position of the open file out of the pool. A file is the one
+// that was read if inode number and birth time agree, or, where birth times are
+// not known, inode number and content. Same says whether its content is still
+// what was read; if not, it has been truncated.
+func (p pool) match(fd int, path string, st *stat) (best *saved, same bool, err error) {
+	rank := 0
+	for _, s := range p[st.ino] {
+		birth := s.born(st.birth)
+		if birth == birthDiffers {
+			continue
+		}
+		holds, err := s.holds(fd, st.size)
+		if err != nil {
+			return nil, false, err
+		}
+		if n := s.rank(birth, holds, path, st); n > rank {
+			best, same, rank = s, holds, n
+		}
+	}
+	if best != nil {
+		p.remove(best)
+	}
+	return best, same, nil
+}
+
+// rank says how well s fits; 0 is not at all.
+func (s *saved) rank(birth birthMatch, holds bool, path string, st *stat) int {
+	n := 0
+	switch {
+	case birth == birthEqual && holds:
+		n = 30
+	case holds && s.headLen > 0:
+		n = 20
+	case birth == birthEqual || s.path == path:
+		n = 10
+	default:
+		return 0
+	}
+	if s.path == path {
+		n += 2
+	}
+	if s.dev == st.dev {
+		n++
+	}
+	return n
+}
+
+// holds says whether the open file begins and goes on, up to the offset, with
+// the bytes that were read.
+func (s *saved) holds(fd int, size int64) (bool, error) {
+	if size < s.offset || size < int64(s.headLen) {
+		return false, nil
+	}
+	if ok, err := s.sameHead(fd); err != nil || !ok {
+		return false, err
+	}
+	var buf [tailBytes]byte
+	_, same, err := s.sameTail(fd, s.offset, buf[:])
+	return same, err
+}

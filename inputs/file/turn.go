@@ -1,0 +1,182 @@
+package file
+
+import (
+	"bytes"
+
+	"github.com/spillway/spillway/record"
+)
+
+const (
+	// minRead and minRecords are what must fit into a batch for it to be worth
+	// reading into.
+	minRead    = 8 << 10
+	minRecords = 64
+	// skipBytes is how much of a cut line is passed over in one turn.
+	skipBytes = 4 << 20
+	// partialBytes is from how many bytes on a line without an end is not read
+	// again each time that something is added to it.
+	partialBytes = 64 << 10
+)
+
+// turn reads what f has to read, but at most a batch.
+func (r *reader) turn(f *file) {
+	if len(r.inBatch) > 0 && !r.room(f) {
+		r.handOff()
+		r.ready.unpop(f)
+		return
+	}
+	r.turning = f
+	if f.fd < 0 && !r.reopen(f) {
+		return
+	}
+	var st stat
+	if err := statFD(f.fd, &st); err != nil {
+		r.fail(f, reasonStat, err)
+		return
+	}
+	idle := st.size == f.offset && st.mtime == f.mtime
+	if st.size < f.offset {
+		r.truncated(f, &st)
+	}
+	if st.size < f.size {
+		f.partial = 0
+	}
+	if st.size != f.size {
+		f.grown, f.ended = r.now, f.ended && r.once
+	}
+	f.size, f.mtime, f.unlinked = st.size, st.mtime, st.links == 0
+	switch {
+	case f.isCopy:
+		r.compare(f)
+	case !idle && r.read(f):
+		r.enqueue(f)
+	case f.ended && !f.failed:
+		r.end(f)
+	}
+}
+
+// room says whether f can make progress in the batch as it is.
+func (r *reader) room(f *file) bool {
+	if len(r.inBatch) >= record.MaxRecords {
+		return false
+	}
+	room := record.BatchBytes - r.batch.Size()
+	return r.batch.Len() == 0 || room >= max(minRead, f.need) && record.MaxRecords-r.batch.Len() >= minRecords
+}
+
+// read fills the batch with lines of f and says whether f has more.
+func (r *reader) read(f *file) (more bool) {
+	for checked := false; ; checked = true {
+		if f.skipping {
+			if done, more := r.skipLine(f, checked); !done {
+				return more
+			}
+			continue
+		}
+		if f.partial >= partialBytes && !r.lineEnds(f) {
+			return false
+		}
+		if checked && !r.room(f) {
+			r.handOff()
+			return true
+		}
+		b := r.filling()
+		space := b.Space(r.want(f))[:r.want(f)]
+		n, err := pread(f.fd, space, f.offset)
+		if err != nil {
+			r.fail(f, reasonRead, err)
+			return false
+		}
+		if !checked && !r.unchanged(f) {
+			return true
+		}
+		last := n < len(space)
+		used := r.take(f, b, space[:n], last)
+		switch {
+		case f.skipping:
+		case last && b.Len() < record.MaxRecords:
+			f.partial = n - used
+			r.atEnd(f, b, space[used:n])
+			return false
+		case used == 0:
+			f.need = r.maxRead()
+		}
+	}
+}
+
+// maxRead is how long a read must be to hold the longest line with its end.
+func (r *reader) maxRead() int { return int(r.cfg.MaxLine) + len("\r\n") }
+
+// want is how much to read: what fits into the batch, but not much more than
+// the lines that it may still hold.
+func (r *reader) want(f *file) int {
+	b := r.batch
+	room := max(record.BatchBytes-b.Size(), minRead)
+	if f.lineBytes > 0 {
+		room = min(room, max(minRead, (record.MaxRecords-b.Len())*(f.lineBytes+f.lineBytes/4+16)))
+	}
+	return max(room, f.need)
+}
+
+// unchanged says whether the bytes before the offset are still those that were
+// read. It is asked after a read, before what was read is taken: a file that
+// was truncated and filled again in between is noticed.
+func (r *reader) unchanged(f *file) bool {
+	var buf [tailBytes]byte
+	n, err := pread(f.fd, buf[:len(f.tail)], f.offset-int64(len(f.tail)))
+	if err != nil {
+		r.fail(f, reasonRead, err)
+		return false
+	}
+	if bytes.Equal(buf[:n], f.tail) {
+		r.extendHead(f)
+		return true
+	}
+	var st stat
+	if err := statFD(f.fd, &st); err != nil {
+		r.fail(f, reasonStat, err)
+		return false
+	}
+	r.truncated(f, &st)
+	return false
+}
+
+// extendHead makes the head that of the file as it is, up to its full length.
+func (r *reader) extendHead(f *file) {
+	if f.headLen >= headBytes || int64(f.headLen) >= f.size {
+		return
+	}
+	var buf [headBytes]byte
+	n, err := pread(f.fd, buf[:], 0)
+	if err == nil && n > f.headLen {
+		f.headLen, f.head = n, hashHead(buf[:n])
+	}
+}
+
+// atEnd is called with the bytes after the last line end of a file that is read
+// to its end.
+func (r *reader) atEnd(f *file, b *record.Batch, rest []byte) {
+	if f.failed {
+		f.failed = false
+		r.log.Info("a file can be read again", "path", f.path)
+	}
+	if f.ended && len(rest) > 0 {
+		r.takeLast(f, b, rest)
+	}
+	if f.ended {
+		r.end(f)
+	}
+}
+
+// end finishes f. If it is still at a path, it is looked at again when it grows.
+func (r *reader) end(f *file) {
+	f.ended = false
+	if f.stray {
+		r.log.Debug("file finished", "path", f.path, "source", f.source)
+		r.drop(f)
+		return
+	}
+	if f.fd >= 0 {
+		r.shut(f)
+	}
+}
