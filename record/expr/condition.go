@@ -123,7 +123,8 @@ func describe(err error) error {
 		return err
 	}
 	if at.Line > 1 {
-		return fmt.Errorf("line %d, character %d: %s", at.Line, at.Column+1, at.Message)
+		// The language counts from 0 in the first line, and from 1 in the others.
+		return fmt.Errorf("line %d, character %d: %s", at.Line, at.Column, at.Message)
 	}
 	return fmt.Errorf("character %d: %s", at.Column+1, at.Message)
 }
