@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 			os.Exit(exitCode(faultyMain(os.Args[2], os.Args[3], os.Args[4]), os.Stderr))
 		}
 	}
+	// Under the race detector every process would sleep for a second at its end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }
 
