@@ -49,42 +49,64 @@ type journal struct {
 
 func journalName(id string, n int) string { return fmt.Sprintf("%s.%d.journal", id, n) }
 
-// openJournal opens the newest journal of id whose snapshot is whole, and gives
-// its records to apply. A torn end is cut off.
+// parseJournalName takes a file name apart; ok is false for other files.
+func parseJournalName(name string) (id string, n int, ok bool) {
+	stem, isJournal := strings.CutSuffix(name, ".journal")
+	id, number, has := strings.Cut(stem, ".")
+	n, err := strconv.Atoi(number)
+	return id, n, isJournal && has && err == nil
+}
+
+// openJournal opens the journal of id, gives its records to apply, and cuts a torn
+// end off. Without one the journal is made by the first snapshot.
 func openJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) error) (*journal, error) {
+	j, older, err := findJournal(fs, dir, id, apply)
+	if err != nil {
+		return j, err
+	}
+	for _, name := range older {
+		if err := fs.Remove(name); err != nil {
+			return j, err
+		}
+	}
+	return j, j.file.Truncate(j.size)
+}
+
+// findJournal opens the newest journal of id whose snapshot is whole, and names
+// the older ones, which a crash may have left.
+func findJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) error) (j *journal, older []string, err error) {
+	j = &journal{fs: fs, dir: dir, id: id}
 	entries, err := fs.List(dir)
 	if err != nil {
-		return nil, err
+		return j, nil, err
 	}
 	var found []int
 	for _, e := range entries {
-		stem, ok := strings.CutSuffix(e.Name, ".journal")
-		who, number, has := strings.Cut(stem, ".")
-		if n, err := strconv.Atoi(number); ok && has && who == id && err == nil {
+		if who, n, ok := parseJournalName(e.Name); ok && who == id {
 			found = append(found, n)
 		}
 	}
 	slices.Sort(found)
-	j := &journal{fs: fs, dir: dir, id: id}
-	if len(found) > 0 {
-		j.n = found[len(found)-1]
-	}
-	for _, n := range slices.Backward(found) {
-		path := filepath.Join(dir, journalName(id, n))
-		f, err := fs.Open(path)
+	for i, n := range slices.Backward(found) {
+		j.n = max(j.n, n)
+		name := filepath.Join(dir, journalName(id, n))
+		f, err := fs.Open(name)
 		if err != nil {
-			return j, err
+			return j, nil, err
 		}
 		size, err := readJournal(f, apply)
 		if err == nil && size > 0 {
-			j.file, j.size, j.name = f, size, path
-			return j, f.Truncate(size)
+			j.file, j.size, j.name = f, size, name
+			for _, o := range found[:i] {
+				older = append(older, filepath.Join(dir, journalName(id, o)))
+			}
+			return j, older, nil
 		}
 		if closeErr := f.Close(); err != nil || closeErr != nil {
-			return j, errors.Join(err, closeErr)
+			return j, nil, errors.Join(err, closeErr)
 		}
 	}
-	return j, errNoJournal
+	return j, nil, errNoJournal
 }
 
 // readJournal gives all whole records to apply and returns where they end. It is

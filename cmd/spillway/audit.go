@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spillway/spillway/record"
+	"github.com/spillway/spillway/spool"
+	"github.com/spillway/spillway/spool/vfs"
+)
+
+type auditCmd struct {
+	configFlag
+	JSON bool `help:"Print one JSON object for each pipeline."`
+}
+
+// audited is a pipeline's report as JSON.
+type audited struct {
+	Pipeline string               `json:"pipeline"`
+	Account  spool.Account        `json:"account"`
+	Sources  []auditedSource      `json:"sources"`
+	Outputs  []spool.OutputStatus `json:"outputs"`
+	BadBytes int64                `json:"bad_bytes"`
+	Balanced bool                 `json:"balanced"`
+	Error    string               `json:"error,omitempty"`
+}
+
+type auditedSource struct {
+	Source                            string
+	Offset, Records, Bytes, Cut, Lost int64
+}
+
+func (c *auditCmd) Run() error {
+	doc, err := c.load()
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for _, name := range sorted(doc.Pipelines) {
+		report, err := spool.Audit(vfs.OS(), filepath.Join(string(doc.DataDir), name))
+		if err != nil {
+			return fmt.Errorf("pipeline %s: %w", name, err)
+		}
+		law := report.Balance()
+		if law != nil {
+			wrong++
+		}
+		if c.JSON {
+			err = printJSON(name, report, law)
+		} else {
+			err = printReport(name, report, law)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if wrong > 0 {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+func printJSON(name string, r *spool.AuditReport, law error) error {
+	a := audited{Pipeline: name, Account: r.Account, Outputs: r.Outputs, BadBytes: r.BadBytes, Balanced: law == nil}
+	for _, p := range r.Sources {
+		a.Sources = append(a.Sources, auditedSource{p.Source, p.Offset, p.Records, p.Bytes, p.Cut, p.Lost})
+	}
+	if law != nil {
+		a.Error = law.Error()
+	}
+	return json.NewEncoder(os.Stdout).Encode(a)
+}
+
+func printReport(name string, r *spool.AuditReport, law error) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Printf("pipeline %s\n", name)
+	a := &r.Account
+	fmt.Printf("  in:  %d read + %d generated + %d recovered\n", a.Read, a.Generated, a.Recovered)
+	fmt.Printf("  out: %d appended + %d merged + %d filtered", a.Appended, a.Merged, a.Filtered)
+	for why, n := range a.Dropped {
+		if n > 0 {
+			fmt.Printf(" + %d dropped (%s)", n, record.Reason(why))
+		}
+	}
+	fmt.Println()
+	fmt.Fprintln(w, "\n  source\trecords\tbytes\tread up to\tcut\tlost bytes\t")
+	for _, p := range r.Sources {
+		fmt.Fprintf(w, "  %s\t%d\t%d\t%d\t%d\t%d\t\n", p.Source, p.Records, p.Bytes, p.Offset, p.Cut, p.Lost)
+	}
+	fmt.Fprintln(w, "\n  output\trouted\tacknowledged\tpending\tdropped\tdead-lettered\t")
+	for _, o := range r.Outputs {
+		fmt.Fprintf(w, "  %s\t%d\t%d\t%d\t%d\t%d\t\n", o.ID, o.Routed, o.Acked, o.PendingRecords, o.Dropped, o.DeadLettered)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if r.BadBytes > 0 {
+		fmt.Printf("\n  %d bytes of the spool cannot be read\n", r.BadBytes)
+	}
+	if law != nil {
+		fmt.Printf("\n  NOT conserved: %v\n\n", law)
+		return nil
+	}
+	fmt.Print("\n  conserved: every record is accounted for\n\n")
+	return nil
+}
