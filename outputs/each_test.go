@@ -342,19 +342,7 @@ func gather(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 }
 
 func TestEachAllocatesNothingForAFrame(t *testing.T) {
-	frames := &loop{frame: spool.NewFrame()}
-	b, err := recordbatch.NewBuilder(recordbatch.Snappy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Reset(0, 0)
-	for range 100 {
-		b.Close(append(b.Open(), "a line of some length, as they come"...), nil)
-	}
-	if frames.frame.Data, err = b.Finish(nil); err != nil {
-		t.Fatal(err)
-	}
-	frames.frame.Count = 100
+	frames := outputstest.NewLoop(t, recordbatch.Snappy, 100, 50)
 	var buf []byte
 	send := func(_ context.Context, r *outputs.Records) error {
 		var err error
@@ -363,26 +351,10 @@ func TestEachAllocatesNothingForAFrame(t *testing.T) {
 	}
 	const many = 1000
 	perRun := testing.AllocsPerRun(5, func() {
-		frames.left = many
+		frames.Left = many
 		outputs.Each(outputstest.Env(t), send).Run(t.Context(), frames)
 	})
 	if perRun > many/10 {
 		t.Errorf("%v allocations for %d frames", perRun, many)
 	}
 }
-
-// loop hands out one frame again and again.
-type loop struct {
-	outputs.Frames
-	frame *spool.Frame
-	left  int
-}
-
-func (l *loop) Next(context.Context) (*spool.Frame, error) {
-	if l.left--; l.left < 0 {
-		return nil, spool.ErrClosed
-	}
-	return l.frame, nil
-}
-
-func (l *loop) Ack(*spool.Frame) error { return nil }
