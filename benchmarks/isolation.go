@@ -49,7 +49,7 @@ func (b *bencher) isolation(ctx context.Context, tools []tool) (isolationResult,
 		for k, blocked := range []string{"", wall.address()} {
 			m, err := b.run(ctx, job{scenario: s, tool: spillway, lines: in.lines, duty: duty{Scenario: "isolation", Input: in.path, Blocked: blocked}})
 			if err != nil {
-				return isolationResult{}, fmt.Errorf("isolation: %w", err)
+				return isolationResult{}, err
 			}
 			b.audit("isolation", "spillway", m.report)
 			speeds[k] = ratio(mib(in.bytes), m.seconds)

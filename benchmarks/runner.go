@@ -33,17 +33,17 @@ func bench(ctx context.Context, o options, tools []tool, stdout, stderr io.Write
 	report := newReporter(stdout, o.printJSON)
 	for _, s := range o.scenarios {
 		rows, err := b.scenario(ctx, s, tools)
-		if err != nil {
-			return err
-		}
 		report.rows(rows)
+		if err != nil {
+			return errors.Join(err, report.flush())
+		}
 	}
 	if o.isolation {
-		result, err := b.isolation(ctx, tools)
-		if err != nil {
-			return err
+		if result, err := b.isolation(ctx, tools); err != nil {
+			b.fault(fmt.Errorf("isolation: %w", err))
+		} else {
+			report.isolation(result)
 		}
-		report.isolation(result)
 	}
 	if err := report.flush(); err != nil {
 		return err
@@ -54,7 +54,8 @@ func bench(ctx context.Context, o options, tools []tool, stdout, stderr io.Write
 	return errors.Join(b.faulted...)
 }
 
-// scenario measures all tools in turn, round by round, so that what the machine does meanwhile hits them alike.
+// scenario measures all tools in turn, round by round, so that what the machine does meanwhile hits them alike. A tool
+// that fails is left out from there on, and has no row.
 func (b *bencher) scenario(ctx context.Context, s scenario, tools []tool) ([]row, error) {
 	in, err := b.input(s.input)
 	if err != nil {
@@ -64,6 +65,7 @@ func (b *bencher) scenario(ctx context.Context, s scenario, tools []tool) ([]row
 		tool    tool
 		runs    []measurement
 		latency sinkReport
+		failed  bool
 	}
 	var entries []*entry
 	for _, t := range tools {
@@ -73,12 +75,16 @@ func (b *bencher) scenario(ctx context.Context, s scenario, tools []tool) ([]row
 	}
 	for round := range b.rounds {
 		for _, e := range entries {
+			if e.failed {
+				continue
+			}
 			m, err := b.throughput(ctx, s, e.tool, in)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			if err != nil {
 				b.fault(fmt.Errorf("%s %s: %w", s.name, e.tool.name, err))
+				e.failed = true
 				continue
 			}
 			b.audit(s.name, e.tool.name, m.report)
@@ -88,7 +94,7 @@ func (b *bencher) scenario(ctx context.Context, s scenario, tools []tool) ([]row
 	}
 	var rows []row
 	for _, e := range entries {
-		if len(e.runs) == 0 {
+		if e.failed {
 			continue
 		}
 		if e.latency, err = b.latencyPhase(ctx, s, e.tool); err != nil {

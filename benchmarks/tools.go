@@ -89,12 +89,21 @@ func spillwayTool(ctx context.Context, o options) (tool, error) {
 		}
 	}
 	return tool{
-		name: "spillway", version: versionOf(ctx, binary, "version"), takes: hasCase("spillway.yaml"),
+		name: "spillway", version: spillwayVersion(ctx, binary), takes: hasCase("spillway.yaml"),
 		command: func(ctx context.Context, d duty) (*exec.Cmd, func(), error) {
 			config, err := render(d, "spillway.yaml")
 			return exec.CommandContext(ctx, binary, "run", "-c", config), nil, err
 		},
 	}, nil
+}
+
+// spillwayVersion returns what stands after the name in "spillway VERSION (…)".
+func spillwayVersion(ctx context.Context, binary string) string {
+	out, err := exec.CommandContext(ctx, binary, "version").Output()
+	if words := strings.Fields(string(out)); err == nil && len(words) > 1 {
+		return words[1]
+	}
+	return "unknown"
 }
 
 // bareTool is this program running as the bare loop.
