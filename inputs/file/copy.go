@@ -35,6 +35,7 @@ func (r *reader) compare(c *file) {
 	case c.size > c.offset:
 		r.enqueue(c)
 	default:
+		r.extendHead(c)
 		r.note(c)
 		r.log.Debug("file is a copy, and not read", "path", c.path, "original", o.path)
 	}

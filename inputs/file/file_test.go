@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/spillway/spillway/inputs"
 	"github.com/spillway/spillway/inputs/inputstest"
@@ -181,3 +182,7 @@ func TestContract(t *testing.T) {
 		})
 	}
 }
+
+func testLog(b *bench) *slog.Logger { return slog.New(slog.NewTextHandler(b.log, nil)) }
+
+func mkfifo(path string) error { return unix.Mkfifo(path, 0o600) }

@@ -35,11 +35,11 @@ func (r *reader) turn(f *file) {
 		return
 	}
 	idle := st.size == f.offset && st.mtime == f.mtime
-	if st.size < f.offset {
+	switch {
+	case st.size < f.offset:
 		r.truncated(f, &st)
-	}
-	if st.size < f.size {
-		f.partial = 0
+	case st.size < f.size:
+		r.shrunk(f, st.size)
 	}
 	if st.size != f.size {
 		f.grown, f.ended = r.now, f.ended && r.once
@@ -52,6 +52,15 @@ func (r *reader) turn(f *file) {
 		r.enqueue(f)
 	case f.ended && !f.failed:
 		r.end(f)
+	}
+}
+
+// shrunk handles a file that has become shorter, but not than what was read.
+func (r *reader) shrunk(f *file, size int64) {
+	f.partial = 0
+	if r.unchanged(f) && !f.isCopy {
+		r.lose(f, f.size-size, "the end of a file was cut off before it was read")
+		r.note(f)
 	}
 }
 
