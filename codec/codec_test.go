@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/record"
 )
 
@@ -142,6 +143,10 @@ func TestRawWithoutLineAndMessageIsAnError(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
+	defaults := DefaultConfig()
+	if err := config.Lint(&defaults); err != nil {
+		t.Error(err)
+	}
 	if err := (&Config{Codec: "xml"}).Check(); err == nil {
 		t.Error("codec xml passed")
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -40,41 +41,41 @@ func (p *JSONParser) Merge(r Record, v Value) error {
 	if p.object.Newline {
 		v = v.b.Value(v.b.replaceNewlines(v.span), String, Plain)
 	}
-	p.fields = v.b.appendFields(p.fields[:0], p.object.Members, v.span.Off)
+	p.fields = v.b.fieldsOf(p.object.Members, v.span.Off, p.fields)
 	o := &p.object
 	r.Merge(p.fields, Span{v.span.Off + uint32(o.Start), uint32(o.End - o.Start)})
 	return nil
 }
 
-func (b *Batch) appendFields(fields []Field, members []jsonscan.Member, base uint32) []Field {
+// fieldsOf makes fields of the members of the text at base, in the space of
+// fields. They are filled in in place, which is several times faster than
+// appending them.
+func (b *Batch) fieldsOf(members []jsonscan.Member, base uint32, fields []Field) []Field {
+	fields = slices.Grow(fields[:0], len(members))[:len(members)]
 	for i := range members {
-		m := &members[i]
-		v := b.member(m, base)
-		f := Field{
-			Name:  Span{base + m.NameStart, m.NameEnd - m.NameStart},
-			Value: v.span, Kind: v.kind, Form: v.form,
-			NameClean: true,
-		}
+		m, f := &members[i], &fields[i]
+		f.Name = Span{base + m.NameStart, m.NameEnd - m.NameStart}
+		f.Value, f.Kind, f.Form = b.member(m, base)
+		f.NameClean = !m.NameEscaped
 		if m.NameEscaped {
-			f.Name, f.NameClean = b.unquote(f.Name), false
+			f.Name = b.unquote(f.Name)
 		}
-		fields = append(fields, f)
 	}
 	return fields
 }
 
 // member is the value of m in the text at base.
-func (b *Batch) member(m *jsonscan.Member, base uint32) Value {
-	v := Value{b, Span{base + m.Start, m.End - m.Start}, jsonKinds[m.Kind], Clean}
+func (b *Batch) member(m *jsonscan.Member, base uint32) (Span, Kind, Form) {
+	at, kind := Span{base + m.Start, m.End - m.Start}, jsonKinds[m.Kind]
 	switch {
 	case m.Escaped:
-		v.form = Escaped
-	case v.kind == JSON:
-		v.form = Plain
-	case v.kind == Null:
-		v.span.Len = 0
+		return at, kind, Escaped
+	case kind == JSON:
+		return at, kind, Plain
+	case kind == Null:
+		at.Len = 0
 	}
-	return v
+	return at, kind, Clean
 }
 
 var jsonKinds = [...]Kind{
@@ -86,7 +87,7 @@ var jsonKinds = [...]Kind{
 // inside of JSON, the longest name that fits is taken.
 func (r Record) lookup(name string) (Value, bool) {
 	for end := strings.LastIndexByte(name, '.'); end > 0; end = strings.LastIndexByte(name[:end], '.') {
-		i := r.find(name[:end])
+		i := r.last(name[:end])
 		if i < 0 || r.b.fields[i].Kind != JSON {
 			continue
 		}
@@ -95,7 +96,8 @@ func (r Record) lookup(name string) (Value, bool) {
 		if !ok {
 			return Value{}, false
 		}
-		return r.b.member(&m, at.Off), true
+		span, kind, form := r.b.member(&m, at.Off)
+		return Value{r.b, span, kind, form}, true
 	}
 	return Value{}, false
 }

@@ -68,27 +68,31 @@ func (r Record) FieldName(f *Field) []byte { return r.b.Bytes(f.Name) }
 // FieldValue is the value of f.
 func (r Record) FieldValue(f *Field) Value { return Value{r.b, f.Value, f.Kind, f.Form} }
 
-// find is the index in the field table of the last live field called name.
-func (r Record) find(name string) int {
+// find is the index in the field table of the last live field called name
+// before end, which counts from the record's first field.
+func (r Record) find(name string, end int) int {
 	w := r.row()
-	arena := r.b.arena
-	for i := int(w.first) + int(w.n) - 1; i >= int(w.first); i-- {
-		f := &r.b.fields[i]
-		if int(f.Name.Len) == len(name) && f.Kind != removed && string(arena[f.Name.Off:f.Name.Off+f.Name.Len]) == name {
-			return i
+	fields := r.b.fields[w.first : int(w.first)+end]
+	for i := len(fields) - 1; i >= 0; i-- {
+		f := &fields[i]
+		if int(f.Name.Len) == len(name) && f.Kind != removed && string(r.b.Bytes(f.Name)) == name {
+			return int(w.first) + i
 		}
 	}
 	return -1
 }
 
+// last is find over all fields.
+func (r Record) last(name string) int { return r.find(name, int(r.row().n)) }
+
 // Has says whether r has a flat field called name.
-func (r Record) Has(name string) bool { return r.find(name) >= 0 }
+func (r Record) Has(name string) bool { return r.last(name) >= 0 }
 
 // Get returns the value of a flat field or, if there is none of that name, of
 // the path into a JSON field that the name spells ("a.b.c", array elements by
 // number).
 func (r Record) Get(name string) (Value, bool) {
-	if i := r.find(name); i >= 0 {
+	if i := r.last(name); i >= 0 {
 		return r.FieldValue(&r.b.fields[i]), true
 	}
 	return r.lookup(name)
@@ -97,33 +101,29 @@ func (r Record) Get(name string) (Value, bool) {
 // Set gives the field called name this value, which must live in the same
 // batch: a field that exists keeps its place.
 func (r Record) Set(name Name, v Value) {
-	if i := r.find(name.text); i >= 0 {
+	if i := r.last(name.text); i >= 0 {
 		r.touch(i)
 		f := &r.b.fields[i]
 		f.Value, f.Kind, f.Form = v.span, v.kind, v.form
-		r.removeBefore(name.text, i)
+		r.removeBefore(name.text, i-int(r.row().first))
 		return
 	}
 	r.Append(Field{Name: name.span, Value: v.span, Kind: v.kind, Form: v.form, NameClean: name.clean})
 }
 
 // Remove removes every field called name and says whether there was one.
-func (r Record) Remove(name string) bool {
-	i := r.find(name)
-	if i < 0 {
-		return false
-	}
-	r.removeAt(i)
-	r.removeBefore(name, i)
-	return true
-}
+func (r Record) Remove(name string) bool { return r.removeBefore(name, int(r.row().n)) }
 
-func (r Record) removeBefore(name string, end int) {
-	for i := int(r.row().first); i < end; i++ {
-		f := &r.b.fields[i]
-		if f.Kind != removed && int(f.Name.Len) == len(name) && string(r.b.Bytes(f.Name)) == name {
-			r.removeAt(i)
+// removeBefore removes the fields called name that come before end, which counts
+// from the record's first field.
+func (r Record) removeBefore(name string, end int) (found bool) {
+	for {
+		i := r.find(name, end)
+		if i < 0 {
+			return found
 		}
+		r.removeAt(i)
+		found, end = true, i-int(r.row().first)
 	}
 }
 
@@ -138,12 +138,12 @@ func (r Record) RemoveField(i int) { r.removeAt(int(r.row().first) + i) }
 // Rename gives the field called from the name to, which replaces a field that
 // had it. It says whether there was a field to rename.
 func (r Record) Rename(from string, to Name) bool {
-	i := r.find(from)
+	i := r.last(from)
 	if i < 0 || from == to.text {
 		return i >= 0
 	}
 	r.Remove(to.text)
-	r.removeBefore(from, i)
+	r.removeBefore(from, i-int(r.row().first))
 	r.touch(i)
 	f := &r.b.fields[i]
 	f.Name, f.NameClean = to.span, to.clean

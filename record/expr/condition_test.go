@@ -194,7 +194,13 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c.Eval(r)
+		got, err := c.Eval(r)
+		if c.direct == nil {
+			return
+		}
+		if machine, machineErr := c.run(); err != nil || machineErr != nil || got != machine {
+			t.Fatalf("%q is directly %v, %v, on the machine %v, %v", text, got, err, machine, machineErr)
+		}
 	})
 }
 

@@ -5,6 +5,8 @@
 // that whoever needs UTF-8 checks it where [Object.NonASCII] says that there is something to check.
 package jsonscan
 
+import "slices"
+
 // MaxDepth is how deep objects and arrays may be nested, the outermost included.
 const MaxDepth = 1000
 
@@ -96,13 +98,19 @@ func (o *Object) members(src []byte, i int) (high uint64, next int) {
 		if i >= len(src) || src[i] != '"' {
 			return 0, o.fail(i, noName)
 		}
-		m := Member{NameStart: uint32(i + 1)}
+		// Members are filled in in place: a struct that is made first and then
+		// appended costs as much as the scan itself.
+		if len(table) == cap(table) {
+			table = slices.Grow(table, 1)
+		}
+		table = table[:len(table)+1]
+		m := &table[len(table)-1]
 		end, seen := o.str(src, i+1)
 		if end < 0 {
 			return 0, end
 		}
 		high |= seen
-		m.NameEnd, m.NameEscaped = uint32(end), seen&escaped != 0
+		m.NameStart, m.NameEnd, m.NameEscaped = uint32(i+1), uint32(end), seen&escaped != 0
 		i = end + 1
 		if i >= len(src) || src[i] != ':' {
 			if i = o.space(src, i); i >= len(src) || src[i] != ':' {
@@ -118,7 +126,7 @@ func (o *Object) members(src []byte, i int) (high uint64, next int) {
 			m.Kind, m.Start, m.End, m.Escaped = String, uint32(i+1), uint32(end), seen&escaped != 0
 			i = end + 1
 		} else {
-			m.Start = uint32(i)
+			m.Start, m.Escaped = uint32(i), false
 			m.Kind, seen, end = o.other(src, i)
 			m.End = uint32(end)
 			i = end
@@ -127,7 +135,6 @@ func (o *Object) members(src []byte, i int) (high uint64, next int) {
 			return 0, end
 		}
 		high |= seen
-		table = append(table, m)
 		if i >= len(src) || src[i] <= ' ' {
 			i = o.space(src, i)
 		}
