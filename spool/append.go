@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -19,8 +18,13 @@ type writer struct {
 	buffer  []byte
 	bufs    [][]byte
 	ballast bool
-	// full is the size at which the segment under construction is full.
-	full int64
+	// full is the size at which the segment under construction is full, opening
+	// the size of its opening.
+	full, opening int64
+	// warned is when and warnedBytes at which size the spool's filling was last
+	// looked at.
+	warned      time.Time
+	warnedBytes int64
 }
 
 // written is a group that has been written but not yet synced, as it must be
@@ -91,7 +95,7 @@ func (s *Spool) ended(ctx context.Context) error {
 
 // write writes g once. After an error the segment is as it was.
 func (s *Spool) write(g *Group) error {
-	if s.writer.full > 0 && s.current().size >= s.writer.full {
+	if s.current().size >= s.writer.full {
 		if err := s.roll(); err != nil {
 			return err
 		}
@@ -193,11 +197,7 @@ func (s *Spool) buildMark(g *Group, now time.Time) {
 func (s *Spool) publish(g *Group, n, next int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seg := s.segments[len(s.segments)-1]
-	if seg.created == 0 {
-		seg.created = time.Now().UnixMilli()
-	}
-	seg.size += n
+	s.segments[len(s.segments)-1].size += n
 	s.bytes += n
 	s.next = next
 	s.st.account.Add(&g.Account)
@@ -212,9 +212,9 @@ func (s *Spool) publish(g *Group, n, next int64) {
 		s.st.dead[d] = struct{}{}
 	}
 	s.remember(g, n)
-	s.tail.shrink(s.o.TailBytes, s.keepFrom())
+	s.tail.shrink(s.o.TailBytes)
 	if s.o.Checkpoints != nil {
-		s.trackCheckpoint(g)
+		s.checkpoints.add(next, g.Positions)
 	}
 	if s.o.Sync.Mode == SyncAlways {
 		if g.Durable != nil {
@@ -237,6 +237,12 @@ func (s *Spool) wake() {
 	for _, c := range s.cursors {
 		signal(c.wake)
 	}
+}
+
+func (s *Spool) wakeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
 }
 
 func signal(c chan struct{}) {
@@ -262,18 +268,5 @@ func (s *Spool) setTrouble(reason string) {
 		s.trouble = Trouble{reason, time.Now()}
 	default:
 		s.trouble.Reason = reason
-	}
-}
-
-func (s *Spool) ballastName() string { return filepath.Join(s.dir, "ballast") }
-
-// dropBallast gives up the ballast, so that cursors can still be written.
-func (s *Spool) dropBallast() {
-	if !s.writer.ballast {
-		return
-	}
-	if err := s.fs.Remove(s.ballastName()); err == nil {
-		s.writer.ballast = false
-		s.log.Warn("disk full: the ballast file is given up so that cursors can be written")
 	}
 }

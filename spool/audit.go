@@ -85,7 +85,7 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 
 // acknowledged says whether the frame at base, behind the frontier, is done.
 func (c *Cursor) acknowledged(base int64) bool {
-	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.acked && g.base == base })
+	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.base == base })
 }
 
 // auditCursors returns a reader of the outputs' journals as they are now: before

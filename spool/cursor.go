@@ -12,26 +12,28 @@ import (
 )
 
 // Cursor is the place of one output in the spool. Its methods belong to the
-// output, which may call them from several goroutines.
+// output, which may call them from several goroutines; Next from one.
 type Cursor struct {
-	s       *Spool
-	spec    Output
-	wake    chan struct{}
+	s    *Spool
+	spec Output
+	wake chan struct{}
+
+	// turn is held while the journal is written.
+	turn    chan struct{}
 	journal *journal
 
-	// Below, mu of the spool guards everything.
-
+	// The spool's mu guards these.
 	out *outputState
 	// next is the offset at which Next goes on.
 	next int64
-	// pending are the frames given out and not yet passed by the frontier, in
-	// offset order.
-	pending   []*given
-	count     counts
-	inDoubt   []Staged
-	acked     []Staged // newest last
-	durable   int64    // the frontier as the synced journal has it
-	journaled bool
+	// pending are the frames given out, or acknowledged in an earlier life,
+	// that the frontier has not passed, in offset order.
+	pending []*given
+	count   counts
+	acked   []Staged // newest last
+
+	// inDoubt does not change after the start.
+	inDoubt []Staged
 
 	// Next owns these.
 	reading scanner
@@ -39,17 +41,16 @@ type Cursor struct {
 }
 
 // counts are an output's part of the law of conservation.
-type counts struct {
-	Acked, DeadLettered, Dropped int64
-}
+type counts struct{ Acked, DeadLettered, Dropped int64 }
 
 // given is a frame that Next has returned.
 type given struct {
-	frame     *Frame
+	frame     *Frame // nil once acknowledged
 	base, end int64
 	count     int32
-	acked     bool
 	rejected  int64
+	// abandoned says that the records are counted as dropped already.
+	abandoned bool
 	staged    *Staged
 }
 
@@ -58,8 +59,6 @@ const ackedHistory = 16
 
 // Cursor returns the cursor of an output that was named in the options.
 func (s *Spool) Cursor(output string) (*Cursor, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, c := range s.cursors {
 		if c.spec.ID == output {
 			return c, nil
@@ -69,14 +68,14 @@ func (s *Spool) Cursor(output string) (*Cursor, error) {
 }
 
 // Next returns the next frame of the output's lane, and blocks until there is
-// one. The cursor keeps the frame's reference until Ack.
+// one. The frame is valid until Ack. The error is that of ctx, or [ErrClosed].
 func (c *Cursor) Next(ctx context.Context) (*Frame, error) {
 	for {
-		f, found, err := c.poll()
+		f, again, err := c.poll()
 		if err != nil || f != nil {
 			return f, err
 		}
-		if found {
+		if again {
 			continue
 		}
 		if c.s.o.AtTail != nil {
@@ -109,13 +108,14 @@ func (c *Cursor) poll() (f *Frame, again bool, err error) {
 		return c.fromDisk()
 	}
 	defer s.mu.Unlock()
-	for i := s.tail.find(c.next); i < len(s.tail.frames); i++ {
-		f := s.tail.frames[i]
+	c.seg = nil
+	for i := s.tail.find(c.next); i < s.tail.len(); i++ {
+		f := s.tail.at(i)
 		if f.End() > s.visible {
-			return nil, false, nil
+			break
 		}
 		c.next = f.End()
-		if f.Lane == c.out.laneAt(f.Base) {
+		if c.wants(f.Base, f.Lane) {
 			f.Retain()
 			c.give(f)
 			return f, false, nil
@@ -126,6 +126,15 @@ func (c *Cursor) poll() (f *Frame, again bool, err error) {
 	return nil, false, nil
 }
 
+// wants says whether a frame is for this output and not yet acknowledged. The
+// caller holds mu.
+func (c *Cursor) wants(base int64, lane int16) bool {
+	if c.out.laneAt(base) != lane {
+		return false
+	}
+	return !slices.ContainsFunc(c.pending, func(g *given) bool { return g.base == base })
+}
+
 // give notes that f is out. The caller holds mu.
 func (c *Cursor) give(f *Frame) {
 	c.pending = append(c.pending, &given{frame: f, base: f.Base, end: f.End(), count: f.Count})
@@ -133,130 +142,40 @@ func (c *Cursor) give(f *Frame) {
 
 // pass lets the frontier follow where nothing is out. The caller holds mu.
 func (c *Cursor) pass() {
-	if len(c.pending) == 0 && c.next > c.out.acked {
-		c.out.acked = c.next
-		signal(c.s.freed)
+	n := 0
+	for n < len(c.pending) && c.pending[n].frame == nil {
+		c.out.acked = max(c.out.acked, c.pending[n].end)
+		n++
 	}
+	c.pending = slices.Delete(c.pending, 0, n)
+	if len(c.pending) == 0 {
+		c.out.acked = max(c.out.acked, c.next)
+	}
+	signal(c.s.freed)
 }
 
-// fromDisk reads the next frame of the lane from its segment.
-func (c *Cursor) fromDisk() (*Frame, bool, error) {
-	s := c.s
-	if err := c.seek(); err != nil {
-		return nil, false, err
-	}
-	for {
-		e, err := c.reading.header()
-		switch {
-		case errors.Is(err, errBad):
-			if err := c.skipBad(err); err != nil {
-				return nil, false, err
-			}
-			return nil, true, nil
-		case err != nil && c.seg != nil && isEOF(err):
-			s.mu.Lock()
-			c.next = max(c.next, s.endOf(c.seg))
-			c.seg = nil
-			c.pass()
-			s.mu.Unlock()
-			return nil, true, nil
-		case err != nil:
-			return c.lostSegment(err)
-		}
-		if e.NextOffset() > c.limit() {
-			s.mu.Lock()
-			c.seg = nil
-			s.mu.Unlock()
-			return nil, true, nil
-		}
-		if e.Control() || e.NextOffset() <= c.next || e.ProducerEpoch != c.laneAt(e.BaseOffset) {
-			c.reading.pos += int64(e.Size())
-			continue
-		}
-		f := NewFrame()
-		f.Data = slices.Grow(f.Data[:0], e.Size())[:e.Size()]
-		if _, err := c.reading.file.ReadAt(f.Data, c.reading.pos); err != nil {
-			f.Release()
-			return c.lostSegment(err)
-		}
-		if err := recordbatch.Verify(f.Data); err != nil {
-			f.Release()
-			if err := c.skipBad(err); err != nil {
-				return nil, false, err
-			}
-			return nil, true, nil
-		}
-		c.reading.pos += int64(e.Size())
-		f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		c.next = f.End()
-		c.give(f)
-		return f, false, nil
-	}
-}
-
-func (c *Cursor) limit() int64 {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	if c.seg == nil {
-		return 0
-	}
-	return min(c.s.visible, c.s.endOf(c.seg))
-}
-
-func (c *Cursor) laneAt(offset int64) int16 {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return c.out.laneAt(offset)
-}
-
-// seek makes reading stand in the segment that holds next.
-func (c *Cursor) seek() error {
-	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c.next < s.segments[0].base {
-		c.jump(s.segments[0].base)
-	}
-	i := len(s.segments) - 1
-	for i > 0 && s.segments[i].base > c.next {
-		i--
-	}
-	if seg := s.segments[i]; seg != c.seg {
-		c.seg = seg
-		c.reading = scanner{file: seg.file, buf: c.reading.buf}
-	}
-	c.reading.end = c.seg.size
-	return nil
-}
-
-// jump moves the cursor over segments that are gone. The caller holds mu.
-func (c *Cursor) jump(to int64) {
-	c.next = max(c.next, to)
-	c.pass()
-}
-
-// endOf is the offset at which a segment ends. The caller holds mu.
-func (s *Spool) endOf(seg *segment) int64 {
-	for i := range s.segments {
-		if s.segments[i] == seg && i+1 < len(s.segments) {
-			return s.segments[i+1].base
-		}
-	}
-	return s.next
-}
-
-// Stage notes that f is about to be sent. It survives kill -9 once it returns.
+// Stage notes that f is about to be sent. It survives kill -9 once it returns;
+// where the spool syncs always, a power cut too.
 func (c *Cursor) Stage(f *Frame, note []byte) error {
-	st := Staged{Offset: f.Base, End: f.End(), Checksum: binary.BigEndian.Uint32(f.Data[17:]), Note: slices.Clone(note)}
+	st := Staged{Offset: f.Base, End: f.End(), Checksum: checksum(f.Data), Note: slices.Clone(note)}
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
 	if g := c.find(f); g != nil {
 		g.staged = &st
 	}
-	return c.write(jrStage, appendStaged(nil, &st))
+	c.s.mu.Unlock()
+	if err := c.write(jrStage, appendStaged(nil, &st)); err != nil {
+		return err
+	}
+	if c.s.o.Sync.Mode == SyncAlways && c.journal != nil {
+		return c.journal.file.Sync()
+	}
+	return nil
 }
+
+// checksum is the CRC-32C in the header of a record batch.
+func checksum(batch []byte) uint32 { return binary.BigEndian.Uint32(batch[17:]) }
 
 // InDoubt is what was staged and not acknowledged before the start.
 func (c *Cursor) InDoubt() []Staged { return c.inDoubt }
@@ -270,6 +189,7 @@ func (c *Cursor) Acked() []Staged {
 	return list
 }
 
+// find is the entry of a frame that is out. The caller holds mu.
 func (c *Cursor) find(f *Frame) *given {
 	for _, g := range c.pending {
 		if g.frame == f {
@@ -282,34 +202,104 @@ func (c *Cursor) find(f *Frame) *given {
 // Ack acknowledges f; the frontier passes the unbroken prefix.
 func (c *Cursor) Ack(f *Frame) error {
 	failpoint.Hit("ack.before")
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	c.s.mu.Lock()
+	g := c.find(f)
+	if g == nil {
+		c.s.mu.Unlock()
+		return fmt.Errorf("spool: the frame at %d is not out", f.Base)
+	}
+	g.frame = nil
+	if !g.abandoned {
+		c.count.Acked += int64(g.count) - g.rejected
+		c.count.DeadLettered += g.rejected
+	}
+	if g.staged != nil {
+		c.acked = append(c.acked, *g.staged)
+		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
+	}
+	c.pass()
+	body := c.ackBody(g)
+	c.s.mu.Unlock()
+	f.Release()
+	err := c.write(jrAck, body)
+	failpoint.Hit("ack.after")
+	return err
+}
+
+// fromDisk reads the next frame of the lane from its segment.
+func (c *Cursor) fromDisk() (*Frame, bool, error) {
+	s := c.s
+	limit := c.seek()
+	for {
+		e, err := c.reading.header()
+		switch {
+		case isEOF(err) || err == nil && e.NextOffset() > limit:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			c.next = max(c.next, min(limit, s.visible))
+			c.seg = nil
+			c.pass()
+			return nil, true, nil
+		case errors.Is(err, errBad):
+			return nil, true, c.skipBad(err, limit)
+		case err != nil:
+			return c.unreadable(err)
+		}
+		s.mu.Lock()
+		wanted := !e.Control() && e.BaseOffset >= c.next && c.wants(e.BaseOffset, e.ProducerEpoch)
+		s.mu.Unlock()
+		if !wanted {
+			c.reading.pos += int64(e.Size())
+			continue
+		}
+		f := NewFrame()
+		f.Data = slices.Grow(f.Data[:0], e.Size())[:e.Size()]
+		if _, err := c.reading.file.ReadAt(f.Data, c.reading.pos); err != nil {
+			f.Release()
+			return c.unreadable(err)
+		}
+		if err := recordbatch.Verify(f.Data); err != nil {
+			f.Release()
+			return nil, true, c.skipBad(err, limit)
+		}
+		c.reading.pos += int64(e.Size())
+		f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if f.Base < c.next { // dropped meanwhile
+			f.Release()
+			return nil, true, nil
+		}
+		c.next = f.End()
+		c.give(f)
+		return f, false, nil
+	}
+}
+
+// seek makes reading stand in the segment that holds next, and returns the offset
+// up to which it may read there.
+func (c *Cursor) seek() int64 {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := c.find(f)
-	if g == nil || g.acked {
-		return fmt.Errorf("spool: frame at %d is not out", f.Base)
-	}
-	g.acked = true
-	g.frame = nil
-	f.Release()
-	c.count.Acked += int64(g.count) - g.rejected
-	c.count.DeadLettered += g.rejected
-	if g.staged != nil {
-		c.acked = append(c.acked, *g.staged)
-		if len(c.acked) > ackedHistory {
-			c.acked = slices.Delete(c.acked, 0, len(c.acked)-ackedHistory)
+	if first := s.segments[0]; c.next < first.base {
+		if lost := c.drop(first); lost > 0 {
+			s.log.Error("the segments where an output would go on are gone", "output", c.spec.ID, "records", lost)
 		}
 	}
-	n := 0
-	for n < len(c.pending) && c.pending[n].acked {
-		c.out.acked = c.pending[n].end
-		n++
+	i := len(s.segments) - 1
+	for i > 0 && s.segments[i].base > c.next {
+		i--
 	}
-	c.pending = slices.Delete(c.pending, 0, n)
-	err := c.write(jrAck, c.ackBody(g))
-	if n > 0 {
-		signal(s.freed)
+	if seg := s.segments[i]; seg != c.seg {
+		c.seg = seg
+		c.reading = scanner{file: seg.file, buf: c.reading.buf}
 	}
-	failpoint.Hit("ack.after")
-	return err
+	c.reading.end = c.seg.size
+	if i+1 < len(s.segments) {
+		return s.segments[i+1].base
+	}
+	return s.visible
 }

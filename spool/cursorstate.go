@@ -8,8 +8,6 @@ import (
 	iofs "io/fs"
 	"path/filepath"
 	"slices"
-
-	"github.com/spillway/spillway/spool/recordbatch"
 )
 
 func isEOF(err error) bool   { return errors.Is(err, io.EOF) }
@@ -39,13 +37,17 @@ func (c *Cursor) ackBody(g *given) []byte {
 	return appendVarints(nil, g.base, g.end, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
 }
 
-// write adds a record to the journal, which begins anew when it is long.
+// write adds a record to the journal, which begins anew when it is long. The
+// caller holds the cursor's turn.
 func (c *Cursor) write(typ byte, body []byte) error {
-	if c.journal == nil {
+	switch {
+	case c.journal == nil:
 		return nil
-	}
-	if c.journal.file == nil || c.journal.size > journalBytes {
-		return c.journal.compact(c.snapshot())
+	case c.journal.file == nil || c.journal.size > journalBytes:
+		c.s.mu.Lock()
+		snapshot := c.snapshot()
+		c.s.mu.Unlock()
+		return c.journal.compact(snapshot)
 	}
 	return c.journal.add(typ, body)
 }
@@ -56,7 +58,7 @@ func (c *Cursor) snapshot() []byte {
 	b := appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
 	var acked, staged []*given
 	for _, g := range c.pending {
-		if g.acked {
+		if g.frame == nil {
 			acked = append(acked, g)
 		} else if g.staged != nil {
 			staged = append(staged, g)
@@ -86,7 +88,7 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 		c.count = counts{r.varint(), r.varint(), r.varint()}
 		c.pending, c.inDoubt, c.acked = nil, nil, nil
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
-			c.pending = append(c.pending, &given{base: r.varint(), end: r.varint(), acked: true})
+			c.pending = append(c.pending, &given{base: r.varint(), end: r.varint()})
 		}
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.inDoubt = append(c.inDoubt, r.staged())
@@ -109,7 +111,7 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 			return o.Offset == base
 		})
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
-		c.pending = append(c.pending, &given{base: base, end: end, acked: true})
+		c.pending = append(c.pending, &given{base: base, end: end})
 		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.end <= c.out.acked })
 	case jrAdvance:
 		c.out.acked = r.varint()
@@ -118,19 +120,27 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 	return r.err
 }
 
-// Rewind makes Next go on at offset again.
+// Rewind makes Next go on at offset again, although later frames were
+// acknowledged.
 func (c *Cursor) Rewind(offset int64) error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	s := c.s
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if offset < s.segments[0].base {
-		return fmt.Errorf("spool: offset %d is gone: the oldest is %d", offset, s.segments[0].base)
+	if first := s.segments[0].base; offset < first {
+		s.mu.Unlock()
+		return fmt.Errorf("spool: offset %d is gone: the oldest is %d", offset, first)
 	}
-	if offset >= c.next {
-		return nil
+	if offset < c.next {
+		c.next, c.out.acked, c.seg = offset, offset, nil
+		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.base >= offset && g.frame == nil })
 	}
-	c.next, c.out.acked, c.seg = offset, offset, nil
-	return c.write(jrAdvance, appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped))
+	body := c.advanceBody()
+	s.mu.Unlock()
+	return c.write(jrAdvance, body)
 }
 
-var _ = recordbatch.HeaderLen
+// advanceBody is the journal's record of the frontier and the counts.
+func (c *Cursor) advanceBody() []byte {
+	return appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
+}

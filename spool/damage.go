@@ -5,10 +5,10 @@ import (
 )
 
 // skipBad keeps bad bytes aside and goes to the next good batch of the segment.
-func (c *Cursor) skipBad(cause error) error {
+func (c *Cursor) skipBad(cause error, limit int64) error {
 	s := c.s
 	from, offset := c.reading.pos, c.next
-	ok, err := c.reading.resync(offset, c.limit())
+	ok, err := c.reading.resync(offset, limit)
 	if err != nil {
 		return err
 	}
@@ -30,9 +30,9 @@ func (c *Cursor) skipBad(cause error) error {
 	return nil
 }
 
-// lostSegment is for a segment that cannot be read: it may have been deleted under
+// unreadable is for a segment that cannot be read: it may have been deleted under
 // a cursor that was told to drop it.
-func (c *Cursor) lostSegment(err error) (*Frame, bool, error) {
+func (c *Cursor) unreadable(err error) (*Frame, bool, error) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if c.seg != nil && c.next < c.s.segments[0].base {
@@ -42,5 +42,3 @@ func (c *Cursor) lostSegment(err error) (*Frame, bool, error) {
 	c.seg = nil
 	return nil, false, err
 }
-
-func (s *Spool) trackCheckpoint(g *Group) {}

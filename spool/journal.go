@@ -43,7 +43,6 @@ type journal struct {
 	name string
 	file vfs.File
 	size int64
-	sync bool
 	buf  []byte
 }
 
@@ -167,9 +166,6 @@ func (j *journal) add(typ byte, body []byte) error {
 		return errors.Join(err, j.file.Truncate(j.size))
 	}
 	j.size += int64(n)
-	if j.sync {
-		return j.file.Sync()
-	}
 	return nil
 }
 
@@ -212,7 +208,7 @@ func (j *journal) compact(snapshot []byte) error {
 }
 
 func (j *journal) close() error {
-	if j == nil || j.file == nil {
+	if j.file == nil {
 		return nil
 	}
 	err := errors.Join(j.file.Sync(), j.file.Close())

@@ -72,6 +72,15 @@ type laneSpan struct {
 	before int64
 }
 
+// forgetDead drops the ids of dead letters that their output has passed.
+func (st *state) forgetDead() {
+	for d := range st.dead {
+		if o := st.outputs[d.output]; o == nil || d.offset < o.acked {
+			delete(st.dead, d)
+		}
+	}
+}
+
 // deadID identifies a record that an output refused, so that it is not put with
 // the dead letters twice.
 type deadID struct {

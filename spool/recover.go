@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
@@ -20,7 +22,7 @@ func Open(fs vfs.FS, dir string, o Options) (*Spool, error) {
 	s := &Spool{
 		fs: fs, dir: dir, o: o, log: o.Log,
 		turn: make(chan struct{}, 1), syncTurn: make(chan struct{}, 1),
-		st: newState(), freed: make(chan struct{}, 1), dirty: make(chan struct{}, 1), synced: make(chan struct{}, 1),
+		st: newState(), freed: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
 	}
 	s.closing, s.stop = context.WithCancel(context.Background())
 	if err := s.recover(); err != nil {
@@ -30,70 +32,134 @@ func Open(fs vfs.FS, dir string, o Options) (*Spool, error) {
 	if o.Sync.Mode != SyncNever {
 		s.workers.Go(s.syncer)
 	}
+	if o.Checkpoints != nil {
+		s.workers.Go(s.checkpointer)
+	}
+	s.workers.Go(s.keeper)
 	return s, nil
 }
 
-// found is what the recovery of a segment yields.
+// found is what a segment says.
 type found struct {
 	state *state
-	// end is the offset behind the last mark, size the bytes up to there.
+	// opened says that the opening is there, and so that state is whole.
+	opened bool
+	// end is the offset behind the last mark that counts, size the bytes up to
+	// there.
 	end, size int64
-	opened    bool
-	// cut says that bytes behind the last mark were left out that a kill
-	// cannot explain.
+	// cut says that something behind them was lost that a kill cannot explain.
 	cut bool
 }
 
+// recover brings the spool to the state of the last mark that counts.
 func (s *Spool) recover() error {
-	segs, _, err := listSegments(s.fs, s.dir)
+	segs, superseded, err := listSegments(s.fs, s.dir)
 	if err != nil {
 		return err
 	}
-	fresh := true
-	next := int64(0)
-	for len(segs) > 0 {
-		last := segs[len(segs)-1]
-		if last.file, err = s.fs.Open(last.name); err != nil {
+	for _, seg := range slices.Concat(segs, superseded) {
+		if seg.file, err = s.fs.Open(seg.name); err != nil {
 			return err
 		}
-		f, err := s.examine(last)
-		if err != nil {
-			return err
-		}
-		if f.opened {
-			if err := s.take(segs, f); err != nil {
-				return err
-			}
-			fresh, next = f.cut, f.end
-			break
-		}
-		// Without an opening it was never used: what it holds, if anything, is
-		// kept aside.
-		if err := s.setAside(last); err != nil {
-			return err
-		}
-		next = max(next, last.base)
-		segs = segs[:len(segs)-1]
-	}
-	s.next = next
-	if fresh && next > 0 {
-		s.next = (next>>epochBits + 1) << epochBits
-	}
-	failpoint.Hit("recover.mid")
-	for i := range segs[:max(0, len(segs)-1)] {
-		if segs[i].file, err = s.fs.Open(segs[i].name); err != nil {
-			return err
-		}
+		s.segments = append(s.segments, seg)
 	}
 	s.segments = segs
-	for _, seg := range segs {
+	last, jump, err := s.lastState()
+	if err != nil {
+		return err
+	}
+	for _, seg := range superseded {
+		if err := s.setAside(seg); err != nil {
+			return err
+		}
+	}
+	if last.state != nil {
+		s.st = last.state
+	}
+	s.next = last.end
+	clean := s.st.synced >= s.next
+	if jump || s.newBoot(s.st) && !clean && s.next > 0 {
+		// Offsets up to here may have been sent before what stood at them was
+		// lost: none is used twice.
+		s.next, jump = (s.next>>epochBits+1)<<epochBits, true
+	}
+	failpoint.Hit("recover.mid")
+	for _, seg := range s.segments {
 		s.bytes += seg.size
 	}
-	s.visible, s.tail.from, s.st.synced = s.next, s.next, s.next
-	return s.begin(fresh || len(segs) == 0)
+	s.visible, s.tail.from = s.next, s.next
+	return s.begin(jump || len(s.segments) == 0)
 }
 
-// examine reads a segment: its opening and all marks up to the last good one.
+// lastState finds the state to go on from. jump says that offsets behind it may
+// have been used.
+func (s *Spool) lastState() (f found, jump bool, err error) {
+	for len(s.segments) > 0 {
+		last := s.segments[len(s.segments)-1]
+		if f, err = s.examine(last); err != nil {
+			return f, false, err
+		}
+		if f.opened {
+			break
+		}
+		// It was never used, or its beginning is damaged; the one before it
+		// then says where to go on.
+		f = found{end: max(f.end, last.base)}
+		jump = jump || last.size > 0
+		if err := s.setAside(last); err != nil {
+			return f, false, err
+		}
+		s.segments = s.segments[:len(s.segments)-1]
+	}
+	if !f.opened {
+		return f, jump, nil
+	}
+	if s.newBoot(f.state) {
+		if f, err = s.verifyUnsynced(f); err != nil {
+			return f, false, err
+		}
+	}
+	last := s.segments[len(s.segments)-1]
+	if last.size > f.size {
+		s.log.Info("cutting what no mark has committed", "segment", last.name, "bytes", last.size-f.size)
+		if err := last.file.Truncate(f.size); err != nil {
+			return f, false, err
+		}
+		last.size = f.size
+	}
+	return f, jump || f.cut, nil
+}
+
+// verifyUnsynced looks at earlier segments that were not synced when the machine
+// went down: with sync: never more than the last one is in doubt. At the first bad
+// frame everything behind it goes.
+func (s *Spool) verifyUnsynced(f found) (found, error) {
+	for i := 0; i+1 < len(s.segments); i++ {
+		if s.segments[i+1].base <= f.state.synced {
+			continue
+		}
+		earlier, err := s.examine(s.segments[i])
+		if err != nil {
+			return f, err
+		}
+		if earlier.opened && !earlier.cut && earlier.end >= s.segments[i+1].base {
+			continue
+		}
+		for _, seg := range s.segments[i+1:] {
+			if err := s.setAside(seg); err != nil {
+				return f, err
+			}
+		}
+		s.segments = s.segments[:i+1]
+		earlier.cut = true
+		return earlier, nil
+	}
+	return f, nil
+}
+
+// examine reads a segment: its opening and its marks, up to the last that counts.
+// After a kill every whole mark counts; after a new boot, none behind a bad frame
+// that was not known to be synced.
 func (s *Spool) examine(seg *segment) (found, error) {
 	f := found{state: newState(), end: seg.base}
 	sc := scanner{file: seg.file, end: seg.size}
@@ -108,12 +174,10 @@ func (s *Spool) examine(seg *segment) (found, error) {
 		case errors.As(err, &newer):
 			return f, fmt.Errorf("%w: %s: %w", ErrNewer, seg.name, err)
 		case errors.Is(err, errBad):
-			if !f.opened || s.newBoot(f.state) && expected >= f.state.synced {
-				f.cut = f.opened
+			if !f.opened {
 				return f, nil
 			}
-			ok, err := sc.resync(expected, 1<<62)
-			if err != nil || !ok {
+			if counts, err := s.resumes(&sc, &f, expected); err != nil || !counts {
 				return f, err
 			}
 			continue
@@ -125,31 +189,55 @@ func (s *Spool) examine(seg *segment) (found, error) {
 			if errors.Is(err, ErrNewer) {
 				return f, fmt.Errorf("%s: %w", seg.name, err)
 			}
-			if ours && err == nil && (f.opened || content[1] == markOpening) {
-				if err := f.state.apply(content); err == nil {
-					f.opened, f.end, f.size = true, e.NextOffset(), sc.pos
-				}
+			if ours && err == nil && (f.opened || content[1] == markOpening) && f.state.apply(content) == nil {
+				f.opened, f.end, f.size = true, e.NextOffset(), sc.pos
 			}
 		}
 		expected = e.NextOffset()
 	}
 }
 
-func (s *Spool) newBoot(st *state) bool { return s.o.BootID == "" || st.boot != s.o.BootID }
-
-// take adopts what a segment says, and cuts what no mark has committed.
-func (s *Spool) take(segs []*segment, f found) error {
-	last := segs[len(segs)-1]
-	if last.size > f.size {
-		s.log.Info("cutting what no mark has committed", "segment", last.name, "bytes", last.size-f.size)
-		if err := last.file.Truncate(f.size); err != nil {
-			return err
+// resumes moves sc behind bad bytes, if what follows them counts: if a mark there
+// says that the place had been synced, or if only a kill can have torn them, which
+// tears nothing but the end. Bad bytes that stay are skipped, and kept aside, by
+// the cursors that come to them.
+func (s *Spool) resumes(sc *scanner, f *found, expected int64) (bool, error) {
+	ok, err := sc.resync(expected, math.MaxInt64)
+	if err != nil || !ok {
+		return false, err
+	}
+	if !s.newBoot(f.state) {
+		return true, nil
+	}
+	probe := scanner{file: sc.file, pos: sc.pos, end: sc.end}
+	var r recordbatch.Reader
+	for {
+		e, err := probe.next()
+		switch {
+		case errors.Is(err, errBad):
+			if ok, err := probe.resync(expected, math.MaxInt64); err != nil || !ok {
+				f.cut = true
+				return false, err
+			}
+			continue
+		case err == io.EOF:
+			f.cut = true
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		if !e.Control() {
+			continue
+		}
+		later := newState()
+		later.lanes = f.state.lanes
+		if content, ours, err := parseMark(e.data, &r); ours && err == nil && later.apply(content) == nil && later.synced > expected {
+			return true, nil
 		}
 	}
-	last.size = f.size
-	s.st = f.state
-	return nil
 }
+
+func (s *Spool) newBoot(st *state) bool { return s.o.BootID == "" || st.boot != s.o.BootID }
 
 // setAside copies what an unusable segment holds into the quarantine, and removes
 // it.
@@ -186,48 +274,92 @@ func (s *Spool) quarantine(offset int64, data []byte) error {
 	}
 }
 
-// begin settles outputs and lanes and, if need be, begins a segment.
-func (s *Spool) begin(newSegment bool) error {
-	known := s.st.outputs
+// begin settles outputs, lanes and cursors and, where they or the boot are new,
+// begins a segment whose opening says so.
+func (s *Spool) begin(fresh bool) error {
+	if s.o.Checkpoints != nil {
+		if err := s.openCheckpoints(); err != nil {
+			return err
+		}
+	}
+	fresh = fresh || s.newBoot(s.st)
 	s.st.boot = s.o.BootID
-	changed := newSegment
 	if s.o.DeadLane != "" {
 		s.st.lane(s.o.DeadLane)
 	}
+	wanted := map[string]bool{}
 	for _, spec := range s.o.Outputs {
-		c := &Cursor{s: s, spec: spec, wake: make(chan struct{}, 1)}
-		o := known[spec.ID]
-		lane := s.st.lane(spec.Lane)
-		if o == nil {
-			o = &outputState{acked: s.next}
-			if spec.StartOldest && len(s.segments) > 0 {
-				o.acked = s.segments[0].base
-			}
-			o.spans = []laneSpan{{from: o.acked, lane: lane, base: s.st.lanes[lane].records}}
-			known[spec.ID] = o
-			changed = true
-		} else if last := o.spans[len(o.spans)-1]; last.lane != lane {
-			o.spans = append(o.spans, laneSpan{s.next, lane, s.st.lanes[lane].records, s.st.routed(o)})
-			changed = true
+		wanted[spec.ID] = true
+		changed, err := s.addCursor(spec)
+		if err != nil {
+			return err
 		}
-		c.out = o
-		if s.o.Checkpoints == nil {
-			var err error
-			c.journal, err = openJournal(s.fs, s.path("outputs"), spec.ID, c.replay)
-			if err != nil && !errors.Is(err, errNoJournal) {
-				s.log.Error("cursor cannot be read; going on where the marks know it to be", "output", spec.ID, "error", err)
-				s.unknown++
-			}
-			c.journal.sync = s.o.Sync.Mode == SyncAlways
-		}
-		c.next = o.acked
-		s.cursors = append(s.cursors, c)
+		fresh = fresh || changed
 	}
-	if changed {
+	for id := range s.st.outputs {
+		if !wanted[id] {
+			s.log.Warn("an output is gone from the configuration: its cursor no longer holds anything", "output", id)
+		}
+	}
+	if fresh {
 		return s.roll()
 	}
+	last := s.segments[len(s.segments)-1]
 	s.writer.full = s.o.SegmentBytes
+	s.writer.opening = min(last.size, s.o.SegmentBytes)
 	return nil
+}
+
+// addCursor makes the cursor of an output, and says whether the marks have to
+// learn something about it.
+func (s *Spool) addCursor(spec Output) (changed bool, err error) {
+	o, known := s.st.outputs[spec.ID]
+	lane := s.st.lane(spec.Lane)
+	switch {
+	case !known:
+		o = &outputState{acked: s.next, spans: []laneSpan{{from: s.next, lane: lane, base: s.st.lanes[lane].records}}}
+		if spec.StartOldest && len(s.segments) > 0 {
+			s.startOldest(o)
+		}
+		s.st.outputs[spec.ID] = o
+	case o.spans[len(o.spans)-1].lane != lane:
+		o.spans = append(o.spans, laneSpan{s.next, lane, s.st.lanes[lane].records, s.st.routed(o)})
+	}
+	changed = !known || o.spans[len(o.spans)-1].from == s.next
+	c := &Cursor{s: s, spec: spec, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), out: o}
+	if s.o.Checkpoints == nil {
+		c.journal, err = openJournal(s.fs, s.path("outputs"), spec.ID, c.replay)
+		switch {
+		case errors.Is(err, errNoJournal) && known && s.st.routed(o) > 0:
+			s.log.Error("an output's journal is gone; it goes on where the marks know it to be", "output", spec.ID)
+			s.uncertain++
+		case err != nil && !errors.Is(err, errNoJournal):
+			return false, err
+		}
+		if !known {
+			// A journal without a mark is from a spool that was lost.
+			o.acked = max(o.acked, o.spans[0].from)
+			c.count, c.pending, c.inDoubt = counts{}, nil, nil
+		}
+	}
+	c.next = o.acked
+	s.cursors = append(s.cursors, c)
+	return changed, nil
+}
+
+// startOldest makes an output that the spool has never seen begin with the oldest
+// segment.
+func (s *Spool) startOldest(o *outputState) {
+	first := s.segments[0]
+	lanes, err := readLanes(first)
+	if err != nil {
+		s.log.Error("the oldest segment's opening cannot be read; its records count as new", "error", err)
+	}
+	sp := &o.spans[0]
+	o.acked, sp.from, sp.base = first.base, first.base, 0
+	if int(sp.lane) < len(lanes) {
+		sp.base = lanes[sp.lane]
+	}
 }
 
 // opening builds the opening mark, at an offset. The caller holds mu.

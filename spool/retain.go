@@ -3,39 +3,66 @@ package spool
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
 	"github.com/spillway/spillway/record"
+	"github.com/spillway/spillway/spool/recordbatch"
 )
 
-func failpointDisabledCheckpoints() bool { return failpoint.Disabled("checkpoints") }
+// full is the reason that Status gives for a spool without room.
+const full = "spool full: an output does not keep up, and its on_full is block"
 
-// makeRoom waits until a group fits. Dead letters may use the reserve.
+// earlyBytes of a spool of limit bytes are two-thirds of it.
+func earlyBytes(limit int64) int64 { return limit / 3 * 2 }
+
+// warnEarly says loudly, once a minute, that two-thirds of the spool are in use,
+// and how long the rest lasts at the rate since it was last said. The caller holds
+// the turn.
+func (s *Spool) warnEarly(used int64) {
+	w := &s.writer
+	if used < earlyBytes(s.o.MaxBytes) {
+		w.warned, w.warnedBytes = time.Now(), used
+		return
+	}
+	since := time.Since(w.warned)
+	if since < time.Minute && w.warnedBytes >= earlyBytes(s.o.MaxBytes) {
+		return
+	}
+	left := "no time is known"
+	if rate := float64(used-w.warnedBytes) / since.Seconds(); rate > 0 {
+		left = time.Duration(float64(s.o.MaxBytes-used) / rate * float64(time.Second)).Round(time.Second).String()
+	}
+	s.log.Warn("the spool is two-thirds full: an output does not keep up", "bytes", used, "max_bytes", s.o.MaxBytes, "full_in", left)
+	w.warned, w.warnedBytes = time.Now(), used
+}
+
+// makeRoom waits until size bytes fit. Dead letters may use the reserve. The
+// caller holds the turn.
 func (s *Spool) makeRoom(ctx context.Context, size int64, dead bool) error {
 	limit := s.o.MaxBytes
 	if dead {
 		limit += reserveBytes
 	}
 	for {
-		s.mu.Lock()
-		full := s.bytes+size > limit && len(s.segments) > 1 || s.bytes > 0 && s.bytes+size > limit && s.bytes > limit/2
-		s.mu.Unlock()
-		if !full {
+		used := s.used()
+		s.warnEarly(used)
+		if used+size <= limit {
 			return nil
 		}
-		s.deletePassed()
-		s.mu.Lock()
-		full = s.bytes+size > limit
-		s.mu.Unlock()
-		if !full {
+		if err := s.free(); err != nil {
+			s.setTrouble(err.Error())
+		}
+		if used := s.used(); used+size <= limit || used <= s.smallest() {
+			s.setTrouble("")
 			return nil
 		}
 		if s.dropOldest() {
 			continue
 		}
-		s.setTrouble("spool full: an output does not keep up and its on_full is block")
-		s.log.Warn("spool full: the inputs wait for the outputs", "bytes", s.bytes, "max_bytes", s.o.MaxBytes)
+		s.setTrouble(full)
+		s.log.Warn(full, "bytes", used, "max_bytes", s.o.MaxBytes)
 		select {
 		case <-s.freed:
 		case <-time.After(time.Second):
@@ -43,6 +70,31 @@ func (s *Spool) makeRoom(ctx context.Context, size int64, dead bool) error {
 			return s.ended(ctx)
 		}
 	}
+}
+
+func (s *Spool) used() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// smallest is the size of a spool that holds nothing but its opening: it takes a
+// group of any size, or the group could never be taken.
+func (s *Spool) smallest() int64 { return s.writer.opening }
+
+// free deletes what every output has passed, the segment under construction
+// included.
+func (s *Spool) free() error {
+	s.expire(time.Now())
+	s.mu.Lock()
+	last := s.segments[len(s.segments)-1]
+	passed := s.pinned() >= s.next && last.size > s.writer.opening
+	s.mu.Unlock()
+	if passed {
+		return s.roll()
+	}
+	s.deletePassed()
+	return nil
 }
 
 // pinned is the least offset that a cursor still needs. The caller holds mu.
@@ -64,9 +116,8 @@ func (s *Spool) deletePassed() {
 			return
 		}
 		seg := s.segments[0]
-		err := s.syncCursors()
 		s.mu.Unlock()
-		if err != nil {
+		if err := s.keepCursors(); err != nil {
 			s.log.Error("a cursor cannot be made durable; no segment is deleted", "error", err)
 			return
 		}
@@ -85,23 +136,32 @@ func (s *Spool) deletePassed() {
 	}
 }
 
-// syncCursors makes all frontiers durable. The caller holds mu.
-func (s *Spool) syncCursors() error {
+// keepCursors makes all frontiers durable.
+func (s *Spool) keepCursors() error {
 	var errs []error
 	for _, c := range s.cursors {
-		if c.journal == nil {
-			continue
-		}
-		errs = append(errs, c.write(jrAdvance, appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)))
-		if c.journal.file != nil && s.o.Sync.Mode != SyncNever {
-			errs = append(errs, c.journal.file.Sync())
+		if c.journal != nil {
+			errs = append(errs, c.keep())
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// dropOldest makes the outputs that allow it let go of the oldest segment, and
-// says whether that helped.
+// keep makes the frontier durable.
+func (c *Cursor) keep() error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	c.s.mu.Lock()
+	body := c.advanceBody()
+	c.s.mu.Unlock()
+	if err := c.write(jrAdvance, body); err != nil || c.s.o.Sync.Mode == SyncNever {
+		return err
+	}
+	return c.journal.file.Sync()
+}
+
+// dropOldest makes the outputs that allow it let go of the oldest segment, if
+// nothing else holds it, and says whether that helped.
 func (s *Spool) dropOldest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,25 +174,97 @@ func (s *Spool) dropOldest() bool {
 			return false
 		}
 	}
-	for _, c := range s.cursors {
-		if c.out.acked < to {
-			c.drop(to)
-		}
-	}
+	s.dropTo(s.segments[1], "the spool is full")
 	return true
 }
 
-// drop moves a cursor to an offset and counts what it loses. The caller holds mu.
-func (c *Cursor) drop(to int64) {
-	before := c.remaining()
-	for len(c.pending) > 0 && c.pending[0].base < to {
-		c.pending = c.pending[1:]
+// expire drops segments that are older than the age allows.
+func (s *Spool) expire(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.MaxAge == 0 {
+		return
 	}
-	c.out.acked, c.next = to, max(c.next, to)
-	c.count.Dropped += before - c.remaining()
+	for i := 0; i+1 < len(s.segments) && s.segments[i+1].created < now.Add(-s.o.MaxAge).UnixMilli(); i++ {
+		s.dropTo(s.segments[i+1], "the records are older than max_age")
+	}
 }
 
-func (c *Cursor) remaining() int64 { return 0 }
+// dropTo moves every cursor at least to the base of a segment. What a cursor loses
+// is counted as dropped, to it alone; a frame that is out stays valid, but its
+// acknowledgement no longer counts. The caller holds mu.
+func (s *Spool) dropTo(seg *segment, why string) {
+	for _, c := range s.cursors {
+		if c.out.acked < seg.base {
+			lost := c.drop(seg)
+			s.log.Warn("records are dropped", "output", c.spec.ID, "records", lost, "because", why)
+		}
+	}
+}
+
+// drop moves the cursor to the base of a segment and returns how many records it
+// loses. The caller holds mu.
+func (c *Cursor) drop(seg *segment) int64 {
+	lost := c.s.routedBefore(c.out, seg) - c.count.Acked - c.count.DeadLettered - c.count.Dropped
+	for _, g := range c.pending {
+		switch {
+		case g.base < seg.base:
+			g.abandoned = true
+		case g.frame == nil:
+			lost += g.end - g.base
+		}
+	}
+	lost = max(lost, 0)
+	c.count.Dropped += lost
+	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base < seg.base })
+	c.out.acked, c.next, c.seg = max(c.out.acked, seg.base), max(c.next, seg.base), nil
+	return lost
+}
+
+// routedBefore is how many records were for an output when a segment began. The
+// caller holds mu.
+func (s *Spool) routedBefore(o *outputState, seg *segment) int64 {
+	if seg.lanes == nil {
+		lanes, err := readLanes(seg)
+		if err != nil {
+			s.log.Error("the counts at the beginning of a segment cannot be read", "segment", seg.name, "error", err)
+			return 0
+		}
+		seg.lanes = lanes
+	}
+	for i := len(o.spans) - 1; i >= 0; i-- {
+		if sp := o.spans[i]; sp.from <= seg.base && int(sp.lane) < len(seg.lanes) {
+			return sp.before + seg.lanes[sp.lane] - sp.base
+		}
+	}
+	return 0
+}
+
+// readLanes reads how many records each lane had when the segment began, from its
+// opening.
+func readLanes(seg *segment) ([]int64, error) {
+	sc := scanner{file: seg.file, end: seg.size}
+	e, err := sc.next()
+	if err != nil {
+		return nil, err
+	}
+	var r recordbatch.Reader
+	content, ours, err := parseMark(e.data, &r)
+	if err != nil || !ours {
+		return nil, errors.Join(err, errBad)
+	}
+	st := newState()
+	err = st.apply(content)
+	return st.laneCounts(), err
+}
+
+func (st *state) laneCounts() []int64 {
+	counts := make([]int64, 0, len(st.lanes))
+	for _, l := range st.lanes {
+		counts = append(counts, l.records)
+	}
+	return counts
+}
 
 // commit takes a copy of a position into the state. The caller holds mu.
 func (s *Spool) commit(p *record.Position) {

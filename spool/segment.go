@@ -23,8 +23,11 @@ type segment struct {
 	file       vfs.File
 	// size is how many bytes of the file are good.
 	size int64
-	// created is when its first frame was made, in Unix milliseconds.
+	// created is when it began, in Unix milliseconds.
 	created int64
+	// lanes counts the records that each lane had when it began; nil if that
+	// has not been read.
+	lanes []int64
 }
 
 func segmentName(base int64, generation int) string {

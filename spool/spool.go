@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway/spillway/internal/failpoint"
 	"github.com/spillway/spillway/record"
 	"github.com/spillway/spillway/spool/vfs"
 )
@@ -45,15 +46,14 @@ type Spool struct {
 	syncFailed    bool
 	trouble       Trouble
 	quarantined   int64
-	lost          int64
-	unknown       int64
+	checkpoints   checkpoints
+	// uncertain counts cursors that went on where the marks knew them to be.
+	uncertain int64
 
 	// freed gets a token when a cursor has moved: a full spool may have room.
 	freed chan struct{}
 	// dirty asks the syncer to sync now.
 	dirty chan struct{}
-	// synced gets a token after each sync.
-	synced chan struct{}
 
 	closing context.Context
 	stop    context.CancelFunc
@@ -111,7 +111,7 @@ func (st *state) lane(fingerprint string) int16 {
 // Resume returns the committed positions of the sources whose keys begin with
 // prefix. The caller owns them.
 func (s *Spool) Resume(prefix string) []record.Position {
-	if failpointDisabledCheckpoints() {
+	if failpoint.Disabled("checkpoints") {
 		return nil
 	}
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -16,11 +17,12 @@ type Status struct {
 	// Trouble is what keeps the spool from taking records; its reason is empty
 	// if nothing does.
 	Trouble Trouble
-	// QuarantinedBytes were unreadable and are kept aside; LostRecords could
-	// not be read any more.
-	QuarantinedBytes, LostRecords int64
-	Account                       Account
-	Outputs                       []OutputStatus
+	// QuarantinedBytes were unreadable and are kept aside.
+	QuarantinedBytes int64
+	// Uncertain counts cursors whose journal was lost.
+	Uncertain int64
+	Account   Account
+	Outputs   []OutputStatus
 }
 
 // OutputStatus is one output's part.
@@ -53,7 +55,7 @@ func (s *Spool) Status() Status {
 	defer s.mu.Unlock()
 	st := Status{
 		Bytes: s.bytes, MaxBytes: s.o.MaxBytes, Segments: len(s.segments), Next: s.next, Synced: s.st.synced,
-		Trouble: s.trouble, QuarantinedBytes: s.quarantined, LostRecords: s.lost, Account: s.st.account,
+		Trouble: s.trouble, QuarantinedBytes: s.quarantined, Uncertain: s.uncertain, Account: s.st.account,
 	}
 	for _, c := range s.cursors {
 		routed := s.st.routed(c.out)
@@ -62,9 +64,38 @@ func (s *Spool) Status() Status {
 			Acked: c.count.Acked, DeadLettered: c.count.DeadLettered, Dropped: c.count.Dropped,
 			PendingRecords: routed - c.count.Acked - c.count.DeadLettered - c.count.Dropped,
 		}
+		s.behind(c, &o, time.Now())
 		st.Outputs = append(st.Outputs, o)
 	}
 	return st
+}
+
+// behind fills in how far the output lags, by segments: more is not known without
+// reading. The caller holds mu.
+func (s *Spool) behind(c *Cursor, o *OutputStatus, now time.Time) {
+	if o.PendingRecords <= 0 {
+		return
+	}
+	for i := len(s.segments) - 1; i >= 0; i-- {
+		seg := s.segments[i]
+		o.PendingBytes += seg.size
+		if seg.base <= c.out.acked {
+			o.OldestUnsent = now.Sub(time.UnixMilli(seg.created))
+			break
+		}
+	}
+	if i := s.tail.find(c.out.acked); i < s.tail.len() && c.out.acked >= s.tail.from {
+		o.PendingBytes = 0
+		o.OldestUnsent = now.Sub(frameTime(s.tail.at(i)))
+		for ; i < s.tail.len(); i++ {
+			o.PendingBytes += int64(len(s.tail.at(i).Data))
+		}
+	}
+}
+
+// frameTime is when a frame was made.
+func frameTime(f *Frame) time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(f.Data[27:])))
 }
 
 // Delivered waits until every output has acknowledged everything.
@@ -87,34 +118,51 @@ func (s *Spool) Delivered(ctx context.Context) error {
 // Close syncs what is written, keeps the cursors, and ends everything. Nothing
 // may be appended or read any more.
 func (s *Spool) Close() error {
-	if s.o.Sync.Mode != SyncNever && !s.sync() {
-		s.turn <- struct{}{}
-		_ = s.rewrite()
-		<-s.turn
-	}
 	s.stop()
 	s.workers.Wait()
+	s.turn <- struct{}{}
+	err := s.settle()
+	for _, c := range s.cursors {
+		if c.journal != nil {
+			c.turn <- struct{}{}
+			err = errors.Join(err, c.journal.close())
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.syncCursors()
 	for _, a := range s.waiting {
 		a.tell(ErrClosed)
 	}
 	s.waiting = nil
-	for _, c := range s.cursors {
-		for _, g := range c.pending {
-			if g.frame != nil {
-				g.frame.Release()
-				g.frame = nil
-			}
-		}
-		err = errors.Join(err, c.journal.close())
-	}
-	for _, f := range s.tail.frames {
-		f.Release()
-	}
-	s.tail.frames = nil
+	s.tail.shrink(-1)
 	return errors.Join(err, s.closeFiles())
+}
+
+// settle makes everything durable, and says so in a last mark, so that after a
+// power cut that follows nothing is in doubt.
+func (s *Spool) settle() error {
+	var errs []error
+	if s.o.Sync.Mode == SyncNever {
+		errs = append(errs, s.current().file.Sync())
+	} else if !s.sync() {
+		errs = append(errs, s.rewrite())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.st.synced = s.next + 1
+	s.mu.Unlock()
+	if err := s.write(&Group{}); err != nil {
+		s.log.Warn("no last mark: the next start takes a little longer", "error", err)
+	} else if err := s.current().file.Sync(); err != nil {
+		return err
+	}
+	errs = append(errs, s.keepCursors())
+	if s.o.Checkpoints != nil {
+		errs = append(errs, s.writeCheckpoints(), s.checkpoints.journal.close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Spool) closeFiles() error {

@@ -13,7 +13,6 @@ import (
 // remember keeps what a failed sync would need. The caller holds mu.
 func (s *Spool) remember(g *Group, n int64) {
 	if s.o.Sync.Mode == SyncNever {
-		s.st.synced = s.next
 		return
 	}
 	w := &written{mark: append([]byte(nil), s.writer.buffer...), end: s.next, bytes: n}
@@ -24,9 +23,6 @@ func (s *Spool) remember(g *Group, n int64) {
 	s.unsynced = append(s.unsynced, w)
 	s.unsyncedBytes += n
 }
-
-// keepFrom is the offset from which on the tail must keep every frame.
-func (s *Spool) keepFrom() int64 { return s.next }
 
 // syncer syncs until the spool closes: at the interval, and when asked to.
 func (s *Spool) syncer() {
@@ -105,7 +101,6 @@ func (s *Spool) durable(end int64) {
 		s.waiting[n].tell(nil)
 	}
 	s.waiting = slices.Delete(s.waiting, 0, n)
-	signal(s.synced)
 }
 
 // mend writes the unsynced groups again until a sync of them succeeds, or the
@@ -224,8 +219,9 @@ func (s *Spool) roll() error {
 		}
 	}
 	s.mu.Lock()
-	seg := &segment{base: s.next, created: time.Now().UnixMilli()}
+	seg := &segment{base: s.next, created: time.Now().UnixMilli(), lanes: s.st.laneCounts()}
 	s.forget(time.Now())
+	s.st.forgetDead()
 	opening := s.opening(time.Now(), s.next)
 	s.mu.Unlock()
 	h, err := recordbatch.ParseHeader(opening)
@@ -236,16 +232,18 @@ func (s *Spool) roll() error {
 	if err := s.create(seg, [][]byte{opening}); err != nil {
 		return err
 	}
+	s.writer.opening = seg.size
 	s.writer.full = max(s.o.SegmentBytes, openingRatio*seg.size)
 	s.mu.Lock()
 	s.segments = append(s.segments, seg)
 	s.bytes += seg.size
 	s.next = h.NextOffset()
-	if s.o.Sync.Mode != SyncAlways || len(s.unsynced) == 0 {
-		s.visible = s.next
+	s.visible = s.next
+	if s.o.Sync.Mode != SyncNever {
+		s.st.synced = s.next
 	}
-	s.st.synced = s.next
 	s.mu.Unlock()
+	s.wakeAll()
 	s.deletePassed()
 	return nil
 }

@@ -1,13 +1,17 @@
 package spool
 
-// tail holds the newest frames in memory, for senders that keep up, and for what
-// is to be written again if a sync fails.
+// tail holds the newest frames in memory, for senders that keep up.
 type tail struct {
 	frames []*Frame
-	bytes  int64
+	// head is where the frames begin: what was let go of before it is nil.
+	head  int
+	bytes int64
 	// from is the offset from which on every data frame is here.
 	from int64
 }
+
+func (t *tail) len() int        { return len(t.frames) - t.head }
+func (t *tail) at(i int) *Frame { return t.frames[t.head+i] }
 
 // push adds a frame and takes a reference to it.
 func (t *tail) push(f *Frame) {
@@ -16,29 +20,29 @@ func (t *tail) push(f *Frame) {
 	t.bytes += int64(len(f.Data))
 }
 
-// shrink lets go of the oldest frames until at most limit bytes are held, but
-// none that ends behind keep.
-func (t *tail) shrink(limit, keep int64) {
-	n := 0
-	for ; n < len(t.frames) && t.bytes > limit && t.frames[n].End() <= keep; n++ {
-		f := t.frames[n]
+// shrink lets go of the oldest frames until at most limit bytes are held.
+func (t *tail) shrink(limit int64) {
+	for t.bytes > limit && t.len() > 0 {
+		f := t.frames[t.head]
+		t.frames[t.head] = nil
+		t.head++
 		t.bytes -= int64(len(f.Data))
 		t.from = f.End()
 		f.Release()
 	}
-	if n > 0 {
-		kept := copy(t.frames, t.frames[n:])
+	if t.head > 64 && t.head > len(t.frames)/2 {
+		kept := copy(t.frames, t.frames[t.head:])
 		clear(t.frames[kept:])
-		t.frames = t.frames[:kept]
+		t.frames, t.head = t.frames[:kept], 0
 	}
 }
 
-// find returns the first frame that begins at or behind offset.
+// find returns the index of the first frame that begins at or behind offset.
 func (t *tail) find(offset int64) int {
-	lo, hi := 0, len(t.frames)
+	lo, hi := 0, t.len()
 	for lo < hi {
 		mid := (lo + hi) / 2
-		if t.frames[mid].Base < offset {
+		if t.at(mid).Base < offset {
 			lo = mid + 1
 		} else {
 			hi = mid

@@ -1,0 +1,75 @@
+package spool
+
+import (
+	"errors"
+	"time"
+)
+
+// keepEvery is how often the keeper looks.
+const keepEvery = time.Second
+
+// keeper deletes what outputs have passed, drops what is too old, and keeps the
+// ballast in place, also while nothing is appended.
+func (s *Spool) keeper() {
+	t := time.NewTicker(keepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.closing.Done():
+			return
+		case <-t.C:
+		}
+		select {
+		case s.turn <- struct{}{}:
+		case <-s.closing.Done():
+			return
+		}
+		s.expire(time.Now())
+		s.deletePassed()
+		s.restoreBallast()
+		<-s.turn
+	}
+}
+
+func (s *Spool) ballastName() string { return s.path("ballast") }
+
+// dropBallast gives up the ballast, so that cursors can still be written on a full
+// disk.
+func (s *Spool) dropBallast() {
+	if s.writer.ballast && s.fs.Remove(s.ballastName()) == nil {
+		s.writer.ballast = false
+		s.log.Warn("disk full: the ballast file is given up so that cursors can be written")
+	}
+}
+
+// restoreBallast writes the ballast file where there is none. Its bytes are not
+// zero, so that no file system can keep them for nothing.
+func (s *Spool) restoreBallast() {
+	if s.writer.ballast || s.o.Checkpoints != nil || s.troubled() {
+		return
+	}
+	f, err := s.fs.Create(s.ballastName())
+	if isExist(err) {
+		s.writer.ballast = true
+		return
+	}
+	if err != nil {
+		return
+	}
+	block := make([]byte, ballastBytes)
+	for i := range block {
+		block[i] = byte(i*7 + i>>8)
+	}
+	n, err := f.Writev([][]byte{block}, 0)
+	if errors.Join(err, f.Close()) != nil || n < len(block) {
+		_ = s.fs.Remove(s.ballastName())
+		return
+	}
+	s.writer.ballast = true
+}
+
+func (s *Spool) troubled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble.Reason != ""
+}
