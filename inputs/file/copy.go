@@ -13,7 +13,7 @@ func (r *reader) compare(c *file) {
 		return
 	}
 	if c.original == nil {
-		c.original = r.originalOf(c.path)
+		c.original = r.originalOf(c)
 	}
 	o := c.original
 	if o == nil || o.isCopy {

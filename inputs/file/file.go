@@ -14,6 +14,7 @@ import (
 type file struct {
 	source string
 	path   string // where it was last seen
+	former string // where it was before it was renamed; copies of it were made there
 	identity
 	content
 	marks    marks  // while it is open
@@ -33,11 +34,13 @@ type file struct {
 	grown    time.Time // when it was last seen to grow
 	lookup   uint64    // the number of the scan that last found it at path
 	queued   bool      // waits for its turn
+	glimpse  int64     // its size as last seen, before it is known to be the same file
 	moved    bool      // it has been renamed, or left the paths that are read
 	stray    bool      // it is at none of the paths that are read
 	ended    bool      // it is finished: its last line needs no line end
 	unlinked bool      // it has been deleted
 	failed   bool      // it was said that it can't be read
+	dropped  bool      // it is not followed any more, though it may still be queued
 
 	batch uint64 // the number of the batch that index belongs to
 	index int    // of the source in that batch

@@ -48,7 +48,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) input(once bool) inputs.Input {
 	b.Helper()
 	env := inputstest.Env(b.T)
-	env.Once, env.Log = once, slog.New(slog.NewTextHandler(b.log, nil))
+	env.Once, env.Log = once, slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	in, err := New(b.cfg, env)
 	if err != nil {
 		b.Fatal(err)

@@ -107,7 +107,7 @@ func (r *reader) takeLast(f *file, b *record.Batch, line []byte) {
 
 // skipLine passes over the rest of a line that was cut. Done says that its end
 // was reached; more, if it was not, that f has more to skip.
-func (r *reader) skipLine(f *file, checked bool) (done, more bool) {
+func (r *reader) skipLine(f *file, size int64, checked bool) (done, more bool) {
 	space := r.filling().Space(minRead)
 	for skipped := 0; skipped < skipBytes; {
 		n, err := pread(f.fd, space, f.offset)
@@ -115,7 +115,7 @@ func (r *reader) skipLine(f *file, checked bool) (done, more bool) {
 			r.fail(f, reasonRead, err)
 			return false, false
 		}
-		if !checked && !r.unchanged(f) {
+		if !checked && !r.unchanged(f, size) {
 			return false, true
 		}
 		checked = true

@@ -36,6 +36,10 @@ func (r *reader) meet(s *sight) *file {
 		}
 	} else {
 		f.resume(saved)
+		if path := f.path; saved.path != path && saved.path != "" {
+			f.path = saved.path
+			r.rename(f, path)
+		}
 		r.follow(f, fd)
 		r.resumed(f, same, &st)
 	}
@@ -48,7 +52,7 @@ func (r *reader) attach(f *file, fd int) (st stat, err error) {
 	err = statFD(fd, &st)
 	f.inode, f.birth = st.inode, st.birth
 	f.size, f.mtime, f.grown = st.size, st.mtime, r.now
-	f.moved = r.originalOf(f.path) != nil
+	f.moved = r.rotated(f.path)
 	return st, err
 }
 
@@ -83,7 +87,7 @@ func (r *reader) loadTail(f *file) {
 
 // stranger takes in a file that was never seen before.
 func (r *reader) stranger(f *file, fd int, st *stat) *file {
-	if o := r.originalOf(f.path); o != nil && (o.birth <= f.birth || f.birth == 0) {
+	if o := r.originalOf(f); o != nil {
 		r.check(o)
 		if r.files[f.inode] != nil {
 			closeFD(fd)
@@ -97,6 +101,7 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 	f.source = newSource(f.path)
 	f.tail = make([]byte, 0, tailBytes)
 	r.follow(f, fd)
+	r.extendHead(f)
 	r.log.Info("file found", "path", f.path, "source", f.source)
 	old := r.cfg.IgnoreOlder > 0 && r.now.Sub(time.Unix(0, st.mtime)) > r.cfg.IgnoreOlder
 	if !f.isCopy && st.size > 0 && (old || r.first && r.cfg.StartAt == "end") {
@@ -112,19 +117,39 @@ func (r *reader) startAtEnd(f *file, size int64) {
 	f.tailLen = int(min(size, tailBytes))
 	r.loadTail(f)
 	f.skipping = len(f.tail) > 0 && f.tail[len(f.tail)-1] != '\n'
-	r.extendHead(f)
 	r.note(f)
 }
 
-// originalOf returns the file of which path may be a rotated copy, by its name.
-func (r *reader) originalOf(path string) *file {
-	dir := filepath.Dir(path)
-	for _, name := range originals(filepath.Base(path)) {
-		if e := r.found.byPath[filepath.Join(dir, name)]; e != nil && e.file != nil {
+// originalOf returns the file of which f may be a copy: its name is, or was, the
+// one that f has by a rotation, and it is the older one.
+func (r *reader) originalOf(f *file) *file {
+	dir := filepath.Dir(f.path)
+	for _, name := range originals(filepath.Base(f.path)) {
+		path := filepath.Join(dir, name)
+		if e := r.found.byPath[path]; e != nil && e.file != nil && f.after(e.file) {
 			return e.file
+		}
+		if o := r.former[path]; o != nil && o != f && f.after(o) {
+			return o
 		}
 	}
 	return nil
+}
+
+// rotated says whether path is a rotation name of another path that is read.
+func (r *reader) rotated(path string) bool {
+	dir := filepath.Dir(path)
+	for _, name := range originals(filepath.Base(path)) {
+		if r.found.byPath[filepath.Join(dir, name)] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// after says whether f appeared after o, as far as is known.
+func (f *file) after(o *file) bool {
+	return f.birth == 0 || o.birth == 0 || o.birth <= f.birth
 }
 
 // lookForSaved looks, after the first scan, for the files with a position that

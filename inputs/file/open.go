@@ -47,7 +47,8 @@ func (r *reader) evict(f *file) {
 		}
 		var st stat
 		if !worst.unlinked && statFD(worst.fd, &st) == nil && st.links == 0 {
-			worst.unlinked, worst.size = true, st.size
+			worst.unlinked = true
+			r.unchanged(worst, st.size)
 			continue
 		}
 		if worst.unlinked && worst.size > worst.offset {
@@ -144,9 +145,13 @@ func (r *reader) drop(f *file) {
 	if f.fd >= 0 {
 		r.shut(f)
 	}
+	f.dropped = true
 	delete(r.files, f.inode)
 	delete(r.strays, f)
 	delete(r.copies, f)
+	if r.former[f.former] == f {
+		delete(r.former, f.former)
+	}
 	r.metrics.files.Dec()
 	for c := range r.copies {
 		if c.original == f {
@@ -158,8 +163,8 @@ func (r *reader) drop(f *file) {
 // vanish drops a closed file that is at no path any more. Its position is kept
 // at hand: its file system may only be unmounted.
 func (r *reader) vanish(f *file) {
-	if f.size > f.offset && !f.isCopy {
-		r.lose(f, f.size-f.offset, "a file was deleted before it was read to its end")
+	if size := max(f.size, f.glimpse); size > f.offset && !f.isCopy {
+		r.lose(f, size-f.offset, "a file was deleted before it was read to its end")
 		f.size = f.offset
 		r.note(f)
 	}

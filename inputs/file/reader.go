@@ -25,6 +25,7 @@ type reader struct {
 	watch   *watcher // nil: only scans
 	files   map[inode]*file
 	strays  map[*file]struct{} // files at none of the paths
+	former  map[string]*file   // by the path that they were renamed from last
 	copies  map[*file]struct{} // files that are compared with their originals
 	opened  []*file
 	turning *file               // has its turn, and so is not closed for another
@@ -46,7 +47,7 @@ type reader struct {
 func newReader(cfg *Config, env inputs.Env, m metrics, out inputs.Emitter) *reader {
 	r := &reader{
 		cfg: cfg, once: env.Once, log: env.Log, metrics: m, out: out, now: time.Now(),
-		files: map[inode]*file{}, strays: map[*file]struct{}{}, copies: map[*file]struct{}{},
+		files: map[inode]*file{}, strays: map[*file]struct{}{}, former: map[string]*file{}, copies: map[*file]struct{}{},
 		refused: map[string]struct{}{}, flush: time.NewTimer(time.Hour),
 	}
 	r.flush.Stop()

@@ -86,12 +86,15 @@ func (r *reader) same(f *file, st *stat) bool {
 
 // changed gives f a turn if it is no longer as its last turn left it.
 func (r *reader) changed(f *file, st *stat) {
-	size := f.size
-	if st.size > f.size {
-		f.size, f.grown = st.size, r.now // known, should it go away before its turn
+	if st.size > f.glimpse {
+		f.grown = r.now
+	}
+	f.glimpse = st.size
+	if r.full != nil && f.fd >= 0 && st.size > f.size && !f.isCopy {
+		r.unchanged(f, st.size) // its turn may be long in coming: know what would be lost
 	}
 	switch {
-	case st.size != size || st.mtime != f.mtime:
+	case st.size != f.size || st.mtime != f.mtime:
 		r.enqueue(f)
 	case f.moved && f.size > f.offset && !f.isCopy && r.now.Sub(f.grown) >= r.cfg.CloseAfter:
 		f.ended = true
@@ -117,6 +120,9 @@ func (r *reader) renamed(others []sight, seen *int) (fresh []sight) {
 			*seen++
 			r.move(f, s.path)
 			r.changed(f, &s.stat)
+			if !f.isCopy {
+				r.check(f) // a copy of it may be among the new ones
+			}
 		}
 	}
 	return fresh
@@ -126,10 +132,19 @@ func (r *reader) renamed(others []sight, seen *int) (fresh []sight) {
 func (r *reader) move(f *file, path string) {
 	if path != f.path {
 		r.log.Debug("file renamed", "path", path, "was", f.path)
-		f.path, f.moved = path, true
+		r.rename(f, path)
 	}
 	f.stray = false
 	delete(r.strays, f)
+}
+
+// rename notes that f has another path. Copies of it may be known by the former.
+func (r *reader) rename(f *file, path string) {
+	if r.former[f.former] == f {
+		delete(r.former, f.former)
+	}
+	f.former, f.path, f.moved = f.path, path, true
+	r.former[f.former] = f
 }
 
 // leave handles the files that are at none of the paths any more.
@@ -156,7 +171,7 @@ func (r *reader) stray(f *file) {
 // up if there is none.
 func (r *reader) seek(f *file) {
 	if path, ok := r.sibling(f.path, &f.identity); ok {
-		f.path = path
+		r.rename(f, path)
 		r.enqueue(f)
 		return
 	}

@@ -19,7 +19,7 @@ func (r *reader) check(f *file) bool {
 	}
 	if st.size < f.offset {
 		r.truncated(f, &st)
-	} else if !r.unchanged(f) {
+	} else if !r.unchanged(f, st.size) {
 		return false
 	}
 	return f.generation == generation
@@ -54,7 +54,10 @@ func (r *reader) truncated(f *file, st *stat) {
 	delete(r.copies, f)
 	f.generation++
 	f.restart()
-	f.size, f.mtime, f.grown = st.size, -1, r.now
+	f.size, f.glimpse, f.mtime, f.grown = st.size, st.size, -1, r.now
+	if f.fd >= 0 {
+		r.extendHead(f)
+	}
 	r.note(f)
 	r.enqueue(f)
 }
@@ -67,11 +70,8 @@ func (r *reader) adoptCopy(f *file) *file {
 		return nil
 	}
 	var best *candidate
-	for _, s := range listFiles(filepath.Dir(f.path)) {
-		if !rotationOf(filepath.Base(f.path), filepath.Base(s.path)) || !r.unread(&s.stat) {
-			continue
-		}
-		if s.birth != 0 && f.birth != 0 && s.birth < f.birth {
+	for _, s := range rotationsOf(f) {
+		if !r.unread(&s.stat) || s.birth != 0 && f.birth != 0 && s.birth < f.birth {
 			continue
 		}
 		c, err := r.candidate(f, &s)
@@ -94,6 +94,25 @@ func (r *reader) adoptCopy(f *file) *file {
 			"path", best.path, "original", f.path, "bytes", min(best.size, f.offset)-best.offset)
 	}
 	return r.adopt(f, best)
+}
+
+// rotationsOf returns the files beside f that have a rotation name of one of
+// its names.
+func rotationsOf(f *file) []sight {
+	paths := []string{f.path}
+	if f.former != "" && f.former != f.path {
+		paths = append(paths, f.former)
+	}
+	var list []sight
+	for _, path := range paths {
+		dir, name := filepath.Split(path)
+		for _, s := range listFiles(dir) {
+			if rotationOf(name, filepath.Base(s.path)) {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
 }
 
 // unread says whether no line of the file has been read as its own.

@@ -20,6 +20,9 @@ const (
 
 // turn reads what f has to read, but at most a batch.
 func (r *reader) turn(f *file) {
+	if f.dropped {
+		return
+	}
 	if len(r.inBatch) > 0 && !r.room(f) {
 		r.handOff()
 		r.ready.unpop(f)
@@ -36,7 +39,7 @@ func (r *reader) turn(f *file) {
 	}
 	idle := st.size == f.offset && st.mtime == f.mtime
 	switch {
-	case st.size < f.offset:
+	case st.size < f.offset, st.size < f.size && f.offset == 0:
 		r.truncated(f, &st)
 	case st.size < f.size:
 		r.shrunk(f, st.size)
@@ -44,11 +47,12 @@ func (r *reader) turn(f *file) {
 	if st.size != f.size {
 		f.grown, f.ended = r.now, f.ended && r.once
 	}
-	f.size, f.mtime, f.unlinked = st.size, st.mtime, st.links == 0
+	f.glimpse, f.mtime, f.unlinked = st.size, st.mtime, st.links == 0
 	switch {
 	case f.isCopy:
+		f.size = st.size
 		r.compare(f)
-	case !idle && r.read(f):
+	case !idle && r.read(f, st.size):
 		r.enqueue(f)
 	case f.ended && !f.failed:
 		r.end(f)
@@ -58,8 +62,8 @@ func (r *reader) turn(f *file) {
 // shrunk handles a file that has become shorter, but not than what was read.
 func (r *reader) shrunk(f *file, size int64) {
 	f.partial = 0
-	if r.unchanged(f) && !f.isCopy {
-		r.lose(f, f.size-size, "the end of a file was cut off before it was read")
+	if was := f.size; r.unchanged(f, size) && !f.isCopy {
+		r.lose(f, was-size, "the end of a file was cut off before it was read")
 		r.note(f)
 	}
 }
@@ -73,17 +77,18 @@ func (r *reader) room(f *file) bool {
 	return r.batch.Len() == 0 || room >= max(minRead, f.need) && record.MaxRecords-r.batch.Len() >= minRecords
 }
 
-// read fills the batch with lines of f and says whether f has more.
-func (r *reader) read(f *file) (more bool) {
+// read fills the batch with lines of f, which was seen to have this size, and
+// says whether f has more.
+func (r *reader) read(f *file, size int64) (more bool) {
 	for checked := false; ; checked = true {
 		if f.skipping {
-			if done, more := r.skipLine(f, checked); !done {
+			if done, more := r.skipLine(f, size, checked); !done {
 				return more
 			}
 			continue
 		}
 		if f.partial >= partialBytes && !r.lineEnds(f) {
-			return false
+			return !checked && !r.unchanged(f, size)
 		}
 		if checked && !r.room(f) {
 			r.handOff()
@@ -96,7 +101,7 @@ func (r *reader) read(f *file) (more bool) {
 			r.fail(f, reasonRead, err)
 			return false
 		}
-		if !checked && !r.unchanged(f) {
+		if !checked && !r.unchanged(f, size) {
 			return true
 		}
 		last := n < len(space)
@@ -129,8 +134,9 @@ func (r *reader) want(f *file) int {
 
 // unchanged says whether the bytes before the offset are still those that were
 // read. It is asked after a read, before what was read is taken: a file that
-// was truncated and filled again in between is noticed.
-func (r *reader) unchanged(f *file) bool {
+// was truncated and filled again in between is noticed. If so, the size that f
+// was seen to have before is that of the file that was read.
+func (r *reader) unchanged(f *file, size int64) bool {
 	var buf [tailBytes]byte
 	n, err := pread(f.fd, buf[:len(f.tail)], f.offset-int64(len(f.tail)))
 	if err != nil {
@@ -138,6 +144,7 @@ func (r *reader) unchanged(f *file) bool {
 		return false
 	}
 	if bytes.Equal(buf[:n], f.tail) {
+		f.size = size
 		r.extendHead(f)
 		return true
 	}
