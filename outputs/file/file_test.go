@@ -35,6 +35,7 @@ type fixture struct {
 	want []string
 
 	syncAlways bool
+	meanwhile  func(point string) // called at each point of a run that is killed
 	said       *bytes.Buffer
 }
 

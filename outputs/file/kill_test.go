@@ -25,6 +25,9 @@ func (x *fixture) kill(point string, n int) (hit bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	out.at = func(p string) {
+		if x.meanwhile != nil {
+			x.meanwhile(p)
+		}
 		if p != point {
 			return
 		}
@@ -236,5 +239,25 @@ func TestMovedWhileDownBeginsANewFile(t *testing.T) {
 	x.verify()
 	x.cfg.Path = config.Path(x.path() + ".old")
 	x.want = first
+	x.verify()
+}
+
+func TestKillInTheFirstFrameAfterAMoveByOthersIsCut(t *testing.T) {
+	x := newFixture(t)
+	x.syncAlways = true
+	x.append(3)
+	x.meanwhile = func(point string) {
+		// The first sync looks where the file is.
+		if point == "synced" && x.log.Frontier() == 0 {
+			if err := os.Rename(x.path(), rotatedName(x.path(), 1)+".elsewhere"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if !x.kill("torn", 2) {
+		t.Fatal("not killed")
+	}
+	x.deliver()
+	x.want = x.want[3:]
 	x.verify()
 }

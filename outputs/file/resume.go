@@ -50,14 +50,12 @@ func (w *writer) readJournal() (j journalled, ok bool) {
 		j.end, ok = j.bounds[0].place, true
 	}
 	for _, s := range doubt {
-		if len(acked) > 0 && s.offset < acked[0].end {
-			continue
-		}
 		j.doubtful += s.end - s.offset
-		if at := (place{s.seq, s.inode, s.before}); !ok || at.seq > j.end.seq {
-			j.end, ok = at, true
-			j.bounds = append([]bound{{at, s.offset}}, j.bounds...)
-		}
+	}
+	if i := slices.IndexFunc(doubt, func(s staging) bool { return !ok || s.seq > j.end.seq }); i >= 0 {
+		first := doubt[i]
+		j.end, ok = place{first.seq, first.inode, first.before}, true
+		j.bounds = slices.Insert(j.bounds, 0, bound{j.end, first.offset})
 	}
 	return j, ok
 }
