@@ -14,7 +14,7 @@ type Config struct {
 	Address        string         `yaml:"address" doc:"Host and port to connect to." required:"true" example:"127.0.0.1:5170"`
 	Framing        string         `yaml:"framing" doc:"What tells records apart: newline (after each), or length (4 bytes before each, big-endian), which any bytes survive." oneof:"newline,length"`
 	ConnectTimeout time.Duration  `yaml:"connect_timeout" doc:"How long connecting may take, the TLS handshake included." min:"1ms"`
-	WriteTimeout   time.Duration  `yaml:"write_timeout" doc:"How long the peer may take to accept the next 128 KiB before the connection is given up and the frame sent again on a new one; 0 waits for ever." min:"0s"`
+	WriteTimeout   time.Duration  `yaml:"write_timeout" doc:"How long the peer may take to accept the next 256 KiB before the connection is given up and the frame sent again on a new one; 0 waits for ever." min:"0s"`
 	KeepAlive      time.Duration  `yaml:"keepalive" doc:"How often a silent peer is probed; three unanswered probes end the connection. 0 switches probes off." min:"0s"`
 	TLS            tlsconf.Config `yaml:"tls" doc:"Encryption of the connection."`
 }

@@ -24,7 +24,7 @@ const (
 	// chunkBytes is how much is gathered for one write: enough to make system
 	// calls rare, and it stays in the processor's cache between the gathering
 	// and the kernel's copy.
-	chunkBytes = 128 << 10
+	chunkBytes = 256 << 10
 	// keepBytes bounds the buffer that is kept after a long record.
 	keepBytes = 4 << 20
 )
