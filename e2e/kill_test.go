@@ -1,27 +1,35 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spillway/spillway/internal/testkit"
 )
 
-// killPoints are the named places where the process is killed, beside random
-// times.
-var killPoints = []string{"append.mid", "append.done", "ack.before", "ack.after", "recover.mid", "roll.mid", "delete.mid"}
+// randomTime is a kill at no named point.
+const randomTime = "random time"
 
+var (
+	spoolPoints = []string{"append.mid", "append.done", "ack.before", "ack.after", "recover.mid", "roll.mid", "delete.mid"}
+	filePoints  = []string{"file.stage", "file.staged", "file.torn", "file.written", "file.synced", "file.acked", "file.rotate", "file.renamed", "file.created"}
+
+	// phases are what the first kills of a run go through, in this order. Those
+	// after them are random.
+	phases = slices.Concat(spoolPoints, []string{randomTime, randomTime, randomTime}, filePoints)
+)
+
+// Segments and files are small, so that rolls, deletions and rotations come often.
 const killConfig = `data_dir: ./data
 admin: {listen: ""}
 pipelines:
@@ -31,43 +39,32 @@ pipelines:
     encode: {codec: raw}
     spool: {segment_bytes: 64KiB, max_bytes: 1MiB, compression: none, sync: %s}
     outputs:
-      - file: {path: ./out/all.log}
+      - file: {path: ./out/all.log, rotate: {max_bytes: 256KiB}}
 `
 
-// killing is one run of the harness.
-type killing struct {
-	t       *testing.T
-	dir     string
-	binary  string
-	rand    *rand.Rand
-	env     []string
-	phases  map[string]int
-	sources []*source
-}
-
-// TestExactlyOnceAcrossKill ships growing, rotating files to a file and kills the
-// process again and again, at random times and at named points. In the end every
-// line is there once, in the order of its source.
+// TestExactlyOnceAcrossKill ships growing, rotating files to a rotating file and
+// kills the process again and again, at random times and at named points. In the
+// end every line is there once, in the order of its source.
 //
 // SPILLWAY_SOAK_KILLS sets how many kills, SPILLWAY_SEED which.
 func TestExactlyOnceAcrossKill(t *testing.T) {
-	kills := number(t, "SPILLWAY_SOAK_KILLS", 10)
-	start := time.Now()
+	start, kills := time.Now(), testkit.Number(t, "SPILLWAY_SOAK_KILLS", 10)
 	k := newKilling(t)
 	d := k.run(kills)
 	t.Logf("%d kills by phase: %v", kills, k.phases)
-	t.Log(d)
-	if !d.exact() {
-		t.Errorf("not every line arrived once and in order: %s", d)
+	t.Logf("%v; %d rotated source files deleted", d, k.deleted())
+	if !d.Exact() {
+		t.Errorf("not every line arrived once and in order: %v", d)
 	}
-	for _, p := range killPoints {
+	for _, p := range phases[:min(kills, len(phases))] {
 		if k.phases[p] == 0 {
-			t.Errorf("no kill hit %s", p)
+			t.Errorf("no kill came at %s", p)
 		}
 	}
 	k.audit()
-	evidence(t, "kill", start, map[string]any{
-		"kills": kills, "phases": k.phases, "lines": d.lines, "lost": d.lost, "doubled": d.doubled, "out_of_order": d.outOfOrder,
+	testkit.KeepEvidence(t, "kill", k.seed, start, map[string]any{
+		"kills": kills, "phases": k.phases, "lines": d.Lines, "lost": d.Lost, "doubled": d.Doubled, "out_of_order": d.OutOfOrder,
+		"source_files_deleted": k.deleted(),
 	})
 }
 
@@ -75,170 +72,194 @@ func TestExactlyOnceAcrossKill(t *testing.T) {
 // check must then find doubled lines, or it proves nothing.
 func TestKillHarnessNoticesMissingCheckpoints(t *testing.T) {
 	k := newKilling(t)
-	k.env = []string{"SPILLWAY_DISABLE=checkpoints"}
-	if d := k.run(3); d.doubled == 0 {
-		t.Fatalf("without checkpoints nothing was doubled: %s", d)
+	k.Env = []string{"SPILLWAY_DISABLE=checkpoints"}
+	if d := k.run(3); d.Doubled == 0 {
+		t.Fatalf("without checkpoints nothing was doubled: %v", d)
 	}
 }
 
+// killing is one run of the harness.
+type killing struct {
+	*testkit.Program
+	t       *testing.T
+	seed    uint64
+	rand    *rand.Rand
+	sources []*testkit.Source
+	// phases counts the kills by the point at which they came.
+	phases map[string]int
+}
+
 func newKilling(t *testing.T) *killing {
-	seed := uint64(number(t, "SPILLWAY_SEED", int(time.Now().UnixNano()%1_000_000)))
-	t.Logf("SPILLWAY_SEED=%d", seed)
-	k := &killing{t: t, dir: t.TempDir(), binary: failpointBinary(t), rand: rand.New(rand.NewPCG(seed, 1)), phases: map[string]int{}}
-	if err := os.MkdirAll(filepath.Join(k.dir, "logs"), 0o700); err != nil {
+	seed := testkit.Seed(t)
+	k := &killing{
+		Program: testkit.NewProgram(t, "failpoints"), t: t,
+		seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), phases: map[string]int{},
+	}
+	if err := os.Mkdir(k.File("logs"), 0o700); err != nil {
 		t.Fatal(err)
+	}
+	for i := range 3 {
+		k.sources = append(k.sources, &testkit.Source{
+			Name: fmt.Sprintf("s%d", i), Dir: k.File("logs"),
+			FileLines: 4000 + 1000*i, Burst: 15, Pause: 5 * time.Millisecond,
+		})
 	}
 	return k
 }
 
 // run writes, kills, and finally lets the process deliver what is left.
-func (k *killing) run(kills int) *delivery {
+func (k *killing) run(kills int) *testkit.Delivery {
 	ctx, stop := context.WithCancel(k.t.Context())
 	var writing sync.WaitGroup
-	for i := range 3 {
-		s := &source{name: fmt.Sprintf("s%d", i), dir: filepath.Join(k.dir, "logs"), rotate: 4000 + 1000*i}
-		k.sources = append(k.sources, s)
+	for _, s := range k.sources {
 		writing.Go(func() {
-			if err := s.run(ctx, 15, 5*time.Millisecond); err != nil {
+			if err := s.Run(ctx); err != nil {
 				k.t.Error(err)
 			}
 		})
 	}
+	defer writing.Wait()
+	defer stop()
 	for i := range kills {
-		point := ""
-		if i < len(killPoints) {
-			point = killPoints[i]
+		point := randomTime
+		if i < len(phases) {
+			point = phases[i]
 		} else if k.rand.IntN(2) == 0 {
-			point = killPoints[k.rand.IntN(len(killPoints))]
+			point = phases[k.rand.IntN(len(phases))]
 		}
 		k.kill(point)
+		k.tellDelivered()
 	}
 	stop()
 	writing.Wait()
-	k.configure("1s")
-	out, err := k.command("", "run", "--once", "-c", "spillway.yaml").CombinedOutput()
-	if err != nil {
-		k.t.Fatalf("the last run: %v\n%s", err, out)
+	k.Write(k.t, "spillway.yaml", fmt.Sprintf(killConfig, "1s"))
+	if r := k.Run(k.t, "run", "--once", "-c", "spillway.yaml"); r.Code != 0 {
+		k.t.Fatalf("the last run ended with %d:\n%s", r.Code, r.Stderr)
 	}
-	return checkDelivery(k.t, []string{filepath.Join(k.dir, "out", "all.log")}, k.sources)
+	return testkit.CheckDelivery(k.t, k.outputs(), k.written())
 }
 
 // patience is how long a named point may take to be reached before the process is
 // killed all the same.
 const patience = 2500 * time.Millisecond
 
-// kill runs the process until it dies at the named point, or, without one, is
-// killed at a random time.
+// kill runs the process until it dies at the named point, or is killed at a
+// random time.
 func (k *killing) kill(point string) {
-	sync := "1s"
-	if point == "ack.before" || point == "ack.after" || point == "delete.mid" || k.rand.IntN(2) == 0 {
+	sync, limit := "1s", patience
+	switch point {
+	case randomTime:
+		limit = time.Duration(20+k.rand.IntN(250)) * time.Millisecond
+	case "append.mid", "append.done", "recover.mid", "roll.mid":
+	default: // comes with a sync, for which nobody wants to wait a second
 		sync = "always"
 	}
-	k.configure(sync)
-	if point == "recover.mid" {
-		point += ":1"
-	} else if point != "" {
-		point += ":" + strconv.Itoa(1+k.rand.IntN(4))
+	if k.rand.IntN(2) == 0 {
+		sync = "always"
 	}
-	cmd := k.command(point, "run", "-c", "spillway.yaml")
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		k.t.Fatal(err)
+	k.Write(k.t, "spillway.yaml", fmt.Sprintf(killConfig, sync))
+	run := *k.Program
+	run.Env = append(slices.Clone(k.Env), "SPILLWAY_FAILPOINT="+k.pass(point), "SPILLWAY_FAILPOINT_LOG="+k.File("died"))
+	p := run.Start(k.t, "run", "-c", "spillway.yaml")
+	select {
+	case <-p.Ended():
+	case <-time.After(limit):
+		p.Kill()
 	}
-	after := patience
-	if point == "" {
-		after = time.Duration(20+k.rand.IntN(250)) * time.Millisecond
-	}
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	err := cmd.Wait()
-	timer.Stop()
-	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if !ok || !status.Signaled() || status.Signal() != syscall.SIGKILL {
-		k.t.Fatalf("the process ended by itself: %v\n%s", err, said.String())
+	if r := p.Wait(k.t, patience); r.Code != -1 {
+		k.t.Fatalf("the process ended by itself with %d:\n%s", r.Code, r.Stderr)
 	}
 	k.phases[k.died()]++
 }
 
+// pass chooses at which pass of a point to die. Recovery passes once, and what
+// is rare is not waited for twice.
+func (k *killing) pass(point string) string {
+	switch point {
+	case "append.mid", "append.done", "ack.before", "ack.after", "file.stage", "file.staged", "file.torn", "file.written", "file.synced", "file.acked":
+		return point + ":" + strconv.Itoa(1+k.rand.IntN(4))
+	}
+	return point
+}
+
 // died is the point at which the last process died.
 func (k *killing) died() string {
-	name := filepath.Join(k.dir, "died")
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(k.File("died"))
 	if err != nil {
-		return "random time"
+		return randomTime
 	}
-	if err := os.Remove(name); err != nil {
+	if err := os.Remove(k.File("died")); err != nil {
 		k.t.Fatal(err)
 	}
 	return strings.TrimSpace(string(text))
 }
 
-func (k *killing) configure(sync string) {
-	text := fmt.Sprintf(killConfig, sync)
-	if err := os.WriteFile(filepath.Join(k.dir, "spillway.yaml"), []byte(text), 0o600); err != nil {
+// outputs are the delivered files, oldest first.
+func (k *killing) outputs() []string {
+	files, err := filepath.Glob(k.File("out/all.log.*"))
+	if err != nil {
 		k.t.Fatal(err)
 	}
+	slices.Sort(files)
+	return append(files, k.File("out/all.log"))
 }
 
-func (k *killing) command(point string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(k.t.Context(), k.binary, args...)
-	cmd.Dir = k.dir
-	cmd.Env = append(slices.Concat(os.Environ(), k.env),
-		"SPILLWAY_FAILPOINT="+point, "SPILLWAY_FAILPOINT_LOG="+filepath.Join(k.dir, "died"))
-	return cmd
-}
-
-// audit holds the process's own account against what was written.
-func (k *killing) audit() {
-	out, err := k.command("", "audit", "--json", "-c", "spillway.yaml").Output()
+// tellDelivered tells the sources how far they have arrived, by the last lines of
+// the output: what stands there is in the spool, or it could not have been sent.
+func (k *killing) tellDelivered() {
+	f, err := os.Open(k.File("out/all.log"))
 	if err != nil {
-		k.t.Errorf("audit: %v\n%s", err, out)
+		return // a kill came before the first line, or within a rotation
+	}
+	defer f.Close()
+	if size, err := f.Seek(0, io.SeekEnd); err != nil || size < 64<<10 {
 		return
 	}
-	var report struct {
-		Balanced bool
-		Account  struct{ Read, Appended int64 }
+	if _, err := f.Seek(-64<<10, io.SeekEnd); err != nil {
+		k.t.Fatal(err)
 	}
-	if err := json.Unmarshal(out, &report); err != nil {
-		k.t.Fatalf("audit: %v\n%s", err, out)
+	text, err := io.ReadAll(f)
+	if err != nil {
+		k.t.Fatal(err)
 	}
-	written := int64(0)
-	for _, s := range k.sources {
-		written += int64(s.written)
-	}
-	if !report.Balanced || report.Account.Read != written {
-		k.t.Errorf("%d lines were written, but the audit says %s", written, out)
+	for line := range strings.Lines(string(text)) {
+		who, n, ok := testkit.ParseLine(strings.TrimSuffix(line, "\n"))
+		for _, s := range k.sources {
+			if ok && s.Name == who {
+				s.Delivered(n + 1)
+			}
+		}
 	}
 }
 
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
+func (k *killing) written() map[string]int {
+	written := map[string]int{}
+	for _, s := range k.sources {
+		written[s.Name] = s.Written()
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+	return written
+}
+
+func (k *killing) deleted() (n int) {
+	for _, s := range k.sources {
+		n += s.Deleted()
 	}
 	return n
 }
 
-// evidence writes what a long run has shown, where SPILLWAY_EVIDENCE names a folder.
-func evidence(t *testing.T, name string, start time.Time, figures map[string]any) {
-	t.Helper()
-	dir := os.Getenv("SPILLWAY_EVIDENCE")
-	if dir == "" || t.Failed() {
-		return
+// audit holds the process's own account against what was written.
+func (k *killing) audit() {
+	a := k.Conserved(k.t, "spillway.yaml")["kill"]
+	var written int64
+	for _, n := range k.written() {
+		written += int64(n)
 	}
-	text, err := json.MarshalIndent(map[string]any{
-		"name": name, "seed": os.Getenv("SPILLWAY_SEED"), "revision": os.Getenv("SPILLWAY_REVISION"),
-		"started": start.UTC().Format(time.RFC3339), "duration_seconds": int(time.Since(start).Seconds()), "figures": figures,
-	}, "", "  ")
-	if err != nil {
-		t.Fatal(err)
+	if a.Account.Read != written || a.Output(k.t, "file").Acked != written {
+		k.t.Errorf("%d lines were written, but the audit says %+v", written, a)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644); err != nil {
-		t.Fatal(err)
+	for _, s := range a.Sources {
+		if s.Lost != 0 {
+			k.t.Errorf("%d bytes of %s are said to be lost", s.Lost, s.Source)
+		}
 	}
 }
