@@ -1,6 +1,10 @@
 package file
 
-import "bytes"
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+)
 
 // compareBytes is how much of a copy is compared in one turn.
 const compareBytes = 4 << 20
@@ -12,14 +16,11 @@ func (r *reader) compare(c *file) {
 	if c.size <= c.offset {
 		return
 	}
-	if c.original == nil {
-		c.original = r.originalOf(c)
-	}
-	o := c.original
-	if o == nil || o.isCopy {
+	if c.original == nil && !r.nextOriginal(c) {
 		r.diverge(c)
 		return
 	}
+	o := c.original
 	if !r.check(o) {
 		c.mtime = -1 // look again, unless c was adopted as the rest of o
 		return
@@ -29,7 +30,9 @@ func (r *reader) compare(c *file) {
 	case err != nil:
 		r.fail(c, reasonRead, err)
 	case !equal && r.check(o):
-		r.diverge(c)
+		c.unlike, c.original = append(c.unlike, o), nil
+		c.restart()
+		r.enqueue(c)
 	case !equal:
 		c.mtime = -1
 	case c.size > c.offset:
@@ -39,6 +42,18 @@ func (r *reader) compare(c *file) {
 		r.note(c)
 		r.log.Debug("file is a copy, and not read", "path", c.path, "original", o.path)
 	}
+}
+
+// nextOriginal sets c's original to a file that it may be a copy of and has not
+// been found to differ from, if there is one.
+func (r *reader) nextOriginal(c *file) bool {
+	for _, o := range r.originalsOf(c) {
+		if !o.isCopy && !o.dropped && !slices.Contains(c.unlike, o) {
+			c.original = o
+			return true
+		}
+	}
+	return false
 }
 
 // compareMore compares the next bytes of c and moves it past them.
@@ -63,7 +78,7 @@ func (r *reader) compareMore(c, o *file) (equal bool, err error) {
 
 // diverge makes c, which has bytes that its original has not, a file of its own.
 func (r *reader) diverge(c *file) {
-	c.isCopy, c.original = false, nil
+	c.isCopy, c.unlike = false, nil
 	delete(r.copies, c)
 	c.restart()
 	r.note(c)
@@ -73,11 +88,56 @@ func (r *reader) diverge(c *file) {
 // settle makes c, the copy of a file that is not followed any more, a file that
 // is read from where o was, or where they were last compared.
 func (r *reader) settle(c, o *file) {
-	c.isCopy, c.original = false, nil
+	c.isCopy, c.original, c.unlike = false, nil, nil
 	delete(r.copies, c)
 	if o.offset < c.offset {
 		c.continueAt(o)
 	}
+	r.note(c)
+	r.enqueue(c)
+}
+
+// proofBytes is how much of a file that is gone must be at the beginning of
+// another one for that to be its copy although it goes on.
+const proofBytes = 4 << 10
+
+// copyOfGone says whether c, which is new, is a copy of a file that is gone: one
+// that was read as far as c goes, or so far that it can't be chance. C is then
+// read on from there.
+func (r *reader) copyOfGone(c *file) bool {
+	dir := filepath.Dir(c.path)
+	for _, name := range originals(filepath.Base(c.path)) {
+		for _, s := range r.saved.byPath[filepath.Join(dir, name)] {
+			o := &file{identity: s.identity, content: s.content, skipping: s.skipping}
+			if s.isCopy || s.offset == 0 || c.size < s.offset || !c.after(o) {
+				continue
+			}
+			at, proven, err := prove(c.fd, c.size, o)
+			if err != nil {
+				r.fail(c, reasonRead, err)
+				continue
+			}
+			if proven && at.offset == s.offset && (c.size == s.offset || s.offset-s.sumFrom >= proofBytes) {
+				r.log.Info("file is a copy of one that is gone, and read on from there", "path", c.path, "original", s.path)
+				r.startAt(c, o, at)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// startAt makes c, which has the same bytes as o up to at, a file that was read
+// that far.
+func (r *reader) startAt(c, o *file, at mark) {
+	c.isCopy, c.original, c.unlike = false, nil, nil
+	delete(r.copies, c)
+	c.content = content{offset: at.offset, size: c.size, sumFrom: o.sumFrom, sum: at.sum}
+	c.skipping = o.skipping && at.offset == o.offset
+	c.partial, c.need, c.marks = 0, 0, nil
+	c.tailLen = int(min(at.offset, tailBytes))
+	r.loadTail(c)
+	r.extendHead(c)
 	r.note(c)
 	r.enqueue(c)
 }

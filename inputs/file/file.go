@@ -25,6 +25,7 @@ type file struct {
 	// compared, which is to the offset; its lines are those of the original.
 	isCopy   bool
 	original *file
+	unlike   []*file // files that turned out not to be the original
 
 	records, bytes, cut, lost int64
 

@@ -85,17 +85,13 @@ func (r *reader) loadTail(f *file) {
 	}
 }
 
-// stranger takes in a file that was never seen before.
+// stranger takes in a file that was never seen before; nil if that showed that it
+// is the rest of one that was.
 func (r *reader) stranger(f *file, fd int, st *stat) *file {
-	if o := r.originalOf(f); o != nil {
-		r.check(o)
-		if r.files[f.inode] != nil {
+	for _, o := range r.originalsOf(f) {
+		if !r.check(o) && r.files[f.inode] != nil {
 			closeFD(fd)
 			return nil
-		}
-		if !o.isCopy {
-			f.isCopy, f.original = true, o
-			r.copies[f] = struct{}{}
 		}
 	}
 	f.source = newSource(f.path)
@@ -104,7 +100,12 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 	r.extendHead(f)
 	r.log.Info("file found", "path", f.path, "source", f.source)
 	old := r.cfg.IgnoreOlder > 0 && r.now.Sub(time.Unix(0, st.mtime)) > r.cfg.IgnoreOlder
-	if !f.isCopy && st.size > 0 && (old || r.first && r.cfg.StartAt == "end") {
+	switch {
+	case r.copyOfGone(f):
+	case r.nextOriginal(f):
+		f.isCopy = true
+		r.copies[f] = struct{}{}
+	case st.size > 0 && (old || r.first && r.cfg.StartAt == "end"):
 		r.startAtEnd(f, st.size)
 	}
 	return f
@@ -120,20 +121,21 @@ func (r *reader) startAtEnd(f *file, size int64) {
 	r.note(f)
 }
 
-// originalOf returns the file of which f may be a copy: its name is, or was, the
-// one that f has by a rotation, and it is the older one.
-func (r *reader) originalOf(f *file) *file {
+// originalsOf returns the files of which f may be a copy: their name is, or was,
+// the one that f has by a rotation, and they are older. Files born within one
+// tick of the clock are as old as each other.
+func (r *reader) originalsOf(f *file) (list []*file) {
 	dir := filepath.Dir(f.path)
 	for _, name := range originals(filepath.Base(f.path)) {
 		path := filepath.Join(dir, name)
-		if e := r.found.byPath[path]; e != nil && e.file != nil && f.after(e.file) {
-			return e.file
+		if e := r.found.byPath[path]; e != nil && e.file != nil && e.file != f && f.after(e.file) {
+			list = append(list, e.file)
 		}
 		if o := r.former[path]; o != nil && o != f && f.after(o) {
-			return o
+			list = append(list, o)
 		}
 	}
-	return nil
+	return list
 }
 
 // rotated says whether path is a rotation name of another path that is read.
@@ -156,12 +158,8 @@ func (f *file) after(o *file) bool {
 // no path led to: they were renamed, or are gone, with something left to read
 // or not.
 func (r *reader) lookForSaved() {
-	var missing []*saved
-	for _, list := range r.saved {
-		missing = append(missing, list...)
-	}
 	siblings := map[string][]sight{} // by folder; none for a folder that is not there
-	for _, s := range missing {
+	for _, s := range r.saved.all() {
 		dir := filepath.Dir(s.path)
 		if _, ok := r.refused[s.path]; ok || s.path == "" {
 			continue

@@ -149,8 +149,10 @@ func (r *reader) drop(f *file) {
 	delete(r.files, f.inode)
 	delete(r.strays, f)
 	delete(r.copies, f)
-	if r.former[f.former] == f {
-		delete(r.former, f.former)
+	for _, path := range []string{f.path, f.former} {
+		if r.former[path] == f {
+			delete(r.former, path)
+		}
 	}
 	r.metrics.files.Dec()
 	for c := range r.copies {

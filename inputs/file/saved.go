@@ -2,6 +2,7 @@ package file
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/spillway/spillway/record"
@@ -13,8 +14,11 @@ type saved struct {
 	position record.Position
 }
 
-// pool holds the positions to match files with, by inode number.
-type pool map[uint64][]*saved
+// pool holds the positions to match files with.
+type pool struct {
+	byInode map[uint64][]*saved // by inode number
+	byPath  map[string][]*saved // by last known path
+}
 
 const (
 	// poolFew is up to how many positions nobody minds keeping.
@@ -26,7 +30,7 @@ const (
 
 // newPool decodes the committed positions. One that can't be read is left alone.
 func newPool(positions []record.Position, log *slog.Logger, fail func(reason string)) pool {
-	p := pool{}
+	p := pool{map[uint64][]*saved{}, map[string][]*saved{}}
 	for _, position := range positions {
 		s, err := decodeState(position.State, position.Offset)
 		if err != nil {
@@ -40,43 +44,46 @@ func newPool(positions []record.Position, log *slog.Logger, fail func(reason str
 	return p
 }
 
-func (p pool) put(s *saved) { p[s.ino] = append(p[s.ino], s) }
+func (p pool) put(s *saved) {
+	p.byInode[s.ino] = append(p.byInode[s.ino], s)
+	p.byPath[s.path] = append(p.byPath[s.path], s)
+}
 
 func (p pool) remove(s *saved) {
-	list := p[s.ino]
-	for i := range list {
-		if list[i] == s {
-			list[i] = list[len(list)-1]
-			p[s.ino] = list[:len(list)-1]
-			break
-		}
+	removeFrom(p.byInode, s.ino, s)
+	removeFrom(p.byPath, s.path, s)
+}
+
+func removeFrom[K comparable](m map[K][]*saved, key K, s *saved) {
+	list := slices.DeleteFunc(m[key], func(o *saved) bool { return o == s })
+	if m[key] = list; len(list) == 0 {
+		delete(m, key)
 	}
-	if len(p[s.ino]) == 0 {
-		delete(p, s.ino)
+}
+
+// all returns every position.
+func (p pool) all() (list []*saved) {
+	for _, some := range p.byInode {
+		list = append(list, some...)
 	}
+	return list
 }
 
 // expire drops what is too old to be worth its memory.
 func (p pool) expire(now time.Time) {
-	if len(p) <= poolFew {
+	if len(p.byInode) <= poolFew {
 		return
 	}
-	for ino, list := range p {
-		kept := list[:0]
-		for _, s := range list {
-			if now.Sub(s.position.Seen) < poolKeep {
-				kept = append(kept, s)
-			}
-		}
-		if p[ino] = kept; len(kept) == 0 {
-			delete(p, ino)
+	for _, s := range p.all() {
+		if now.Sub(s.position.Seen) >= poolKeep {
+			p.remove(s)
 		}
 	}
 }
 
 // known says whether a file with this inode was followed before.
 func (p pool) known(st *stat) (s *saved, ok bool) {
-	for _, s := range p[st.ino] {
+	for _, s := range p.byInode[st.ino] {
 		if s.born(st.birth) == birthEqual {
 			return s, true
 		}
@@ -90,7 +97,7 @@ func (p pool) known(st *stat) (s *saved, ok bool) {
 // what was read; if not, it has been truncated.
 func (p pool) match(fd int, path string, st *stat) (best *saved, same bool, err error) {
 	rank := 0
-	for _, s := range p[st.ino] {
+	for _, s := range p.byInode[st.ino] {
 		birth := s.born(st.birth)
 		if birth == birthDiffers {
 			continue

@@ -154,16 +154,20 @@ func (r *reader) leave() {
 			continue
 		}
 		r.stray(f)
-		if f.fd >= 0 {
-			r.enqueue(f)
+		if f.fd < 0 {
+			r.seek(f)
 			continue
 		}
-		r.seek(f)
+		r.enqueue(f)
+		if !f.isCopy {
+			r.check(f)
+		}
 	}
 }
 
 func (r *reader) stray(f *file) {
 	f.moved, f.stray = true, true
+	r.former[f.path] = f
 	r.strays[f] = struct{}{}
 }
 

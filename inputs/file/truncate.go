@@ -33,8 +33,6 @@ func (r *reader) truncated(f *file, st *stat) {
 	c := r.adoptCopy(f)
 	if c != nil {
 		kept = max(kept, c.size)
-		r.note(c)
-		r.enqueue(c)
 	}
 	r.metrics.gens.Inc()
 	switch lost := f.size - kept; {
@@ -226,13 +224,6 @@ func (r *reader) adopt(f *file, found *candidate) *file {
 		}
 	}
 	c.size, c.mtime, c.grown, c.moved = found.size, -1, r.now, true
-	c.isCopy, c.original = false, nil
-	delete(r.copies, c)
-	c.content = content{offset: found.offset, size: found.size, sumFrom: f.sumFrom, sum: found.sum}
-	c.skipping = f.skipping && found.offset == f.offset
-	c.partial, c.need, c.marks = 0, 0, nil
-	c.tailLen = int(min(found.offset, tailBytes))
-	r.loadTail(c)
-	r.extendHead(c)
+	r.startAt(c, f, found.mark)
 	return c
 }

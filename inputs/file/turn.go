@@ -164,8 +164,14 @@ func (r *reader) extendHead(f *file) {
 	}
 	var buf [headBytes]byte
 	n, err := pread(f.fd, buf[:], 0)
-	if err == nil && n > f.headLen {
+	if err != nil {
+		return
+	}
+	if n > f.headLen {
 		f.headLen, f.head = n, hashHead(buf[:n])
+	}
+	if n < headBytes {
+		f.size = min(f.size, int64(n)) // it was truncated just now
 	}
 }
 
