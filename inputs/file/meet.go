@@ -98,7 +98,7 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 	f.tail = make([]byte, 0, tailBytes)
 	r.follow(f, fd)
 	r.extendHead(f)
-	r.log.Info("file found", "path", f.path, "source", f.source)
+	r.log.Debug("file found", "path", f.path, "source", f.source)
 	old := r.cfg.IgnoreOlder > 0 && r.now.Sub(time.Unix(0, st.mtime)) > r.cfg.IgnoreOlder
 	switch {
 	case r.copyOfGone(f):

@@ -273,10 +273,10 @@ func (c *scanClock) start(interval time.Duration) {
 	c.timer = time.NewTimer(time.Hour)
 }
 
-// done plans the next scan after one that began at began.
-func (c *scanClock) done(began time.Time) {
-	c.ended = time.Now()
-	c.took = c.ended.Sub(began)
+// done plans the next scan after one that took so long, without the time that it
+// needed to open new files: that is not needed again.
+func (c *scanClock) done(took time.Duration) {
+	c.ended, c.took = time.Now(), took
 	c.at(c.ended.Add(max(c.interval, scanShare*c.took)))
 }
 

@@ -46,6 +46,7 @@ func (r *reader) look() {
 	if seen+len(r.strays) < len(r.files) {
 		r.leave()
 	}
+	took := time.Since(began)
 	r.meetAll(fresh)
 	r.lookAtStrays()
 	r.closeIdle()
@@ -53,7 +54,7 @@ func (r *reader) look() {
 	if r.scanned == 1 {
 		r.begun()
 	}
-	r.scan.done(began)
+	r.scan.done(took)
 }
 
 // begun ends the first scan.
