@@ -18,6 +18,8 @@ type writer struct {
 	buffer  []byte
 	bufs    [][]byte
 	ballast bool
+	// debris are segments that could not be finished and must go.
+	debris []string
 	// full is the size at which the segment under construction is full, opening
 	// the size of its opening.
 	full, opening int64
@@ -95,6 +97,9 @@ func (s *Spool) ended(ctx context.Context) error {
 
 // write writes g once. After an error the segment is as it was.
 func (s *Spool) write(g *Group) error {
+	if err := s.sweep(); err != nil {
+		return err
+	}
 	if s.current().size >= s.writer.full {
 		if err := s.roll(); err != nil {
 			return err

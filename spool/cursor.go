@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -137,18 +138,25 @@ func (c *Cursor) wants(base int64, lane int16) bool {
 
 // give notes that f is out. The caller holds mu.
 func (c *Cursor) give(f *Frame) {
-	c.pending = append(c.pending, &given{frame: f, base: f.Base, end: f.End(), count: f.Count})
+	c.insert(&given{frame: f, base: f.Base, end: f.End(), count: f.Count})
 }
 
-// pass lets the frontier follow where nothing is out. The caller holds mu.
+// insert keeps pending in offset order. The caller holds mu.
+func (c *Cursor) insert(g *given) {
+	i, _ := slices.BinarySearchFunc(c.pending, g.base, func(g *given, base int64) int { return cmp.Compare(g.base, base) })
+	c.pending = slices.Insert(c.pending, i, g)
+}
+
+// pass lets the frontier follow where nothing is out. What was acknowledged in an
+// earlier life is passed when Next comes to it. The caller holds mu.
 func (c *Cursor) pass() {
 	n := 0
-	for n < len(c.pending) && c.pending[n].frame == nil {
+	for n < len(c.pending) && c.pending[n].frame == nil && c.pending[n].base < c.next {
 		c.out.acked = max(c.out.acked, c.pending[n].end)
 		n++
 	}
 	c.pending = slices.Delete(c.pending, 0, n)
-	if len(c.pending) == 0 {
+	if len(c.pending) == 0 || c.pending[0].base >= c.next {
 		c.out.acked = max(c.out.acked, c.next)
 	}
 	signal(c.s.freed)
@@ -235,7 +243,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 	for {
 		e, err := c.reading.header()
 		switch {
-		case isEOF(err) || err == nil && e.NextOffset() > limit:
+		case isEOF(err) || c.reading.expected >= limit || err == nil && e.NextOffset() > limit:
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			c.next = max(c.next, min(limit, s.visible))
@@ -251,7 +259,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 		wanted := !e.Control() && e.BaseOffset >= c.next && c.wants(e.BaseOffset, e.ProducerEpoch)
 		s.mu.Unlock()
 		if !wanted {
-			c.reading.pos += int64(e.Size())
+			c.reading.pass(e)
 			continue
 		}
 		f := NewFrame()
@@ -264,7 +272,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 			f.Release()
 			return nil, true, c.skipBad(err, limit)
 		}
-		c.reading.pos += int64(e.Size())
+		c.reading.pass(e)
 		f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -295,7 +303,7 @@ func (c *Cursor) seek() int64 {
 	}
 	if seg := s.segments[i]; seg != c.seg {
 		c.seg = seg
-		c.reading = scanner{file: seg.file, buf: c.reading.buf}
+		c.reading = scanner{file: seg.file, expected: seg.base, buf: c.reading.buf}
 	}
 	c.reading.end = c.seg.size
 	if i+1 < len(s.segments) {

@@ -88,7 +88,7 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 		c.count = counts{r.varint(), r.varint(), r.varint()}
 		c.pending, c.inDoubt, c.acked = nil, nil, nil
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
-			c.pending = append(c.pending, &given{base: r.varint(), end: r.varint()})
+			c.insert(&given{base: r.varint(), end: r.varint()})
 		}
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.inDoubt = append(c.inDoubt, r.staged())
@@ -111,7 +111,7 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 			return o.Offset == base
 		})
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
-		c.pending = append(c.pending, &given{base: base, end: end})
+		c.insert(&given{base: base, end: end})
 		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.end <= c.out.acked })
 	case jrAdvance:
 		c.out.acked = r.varint()

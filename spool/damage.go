@@ -8,7 +8,7 @@ import (
 func (c *Cursor) skipBad(cause error, limit int64) error {
 	s := c.s
 	from, offset := c.reading.pos, c.next
-	ok, err := c.reading.resync(offset, limit)
+	ok, err := c.reading.resync(limit)
 	if err != nil {
 		return err
 	}

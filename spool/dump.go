@@ -81,9 +81,9 @@ func walkSegment(fs vfs.FS, seg *segment, endOffset int64, st *state, visit func
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	sc := scanner{file: f, end: seg.size}
+	seg.file = f
+	sc := newScanner(seg)
 	var r recordbatch.Reader
-	expected := seg.base
 	for {
 		pos := sc.pos
 		e, err := sc.next()
@@ -91,7 +91,8 @@ func walkSegment(fs vfs.FS, seg *segment, endOffset int64, st *state, visit func
 		case err == io.EOF:
 			return nil
 		case errors.Is(err, errBad):
-			ok, syncErr := sc.resync(expected, endOffset)
+			expected := sc.expected
+			ok, syncErr := sc.resync(endOffset)
 			if syncErr != nil {
 				return syncErr
 			}
@@ -124,7 +125,6 @@ func walkSegment(fs vfs.FS, seg *segment, endOffset int64, st *state, visit func
 		if err := visit(found); err != nil {
 			return err
 		}
-		expected = e.NextOffset()
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	tagOutput  = 5
 	tagDead    = 6
 	tagBoot    = 7
+	tagUntil   = 8
 )
 
 // maxMarkRecord bounds the value of one control record.
@@ -47,6 +48,9 @@ type state struct {
 	outputs map[string]*outputState
 	dead    map[deadID]struct{}
 	boot    string
+	// until is the offset that a segment must reach for its opening to count:
+	// that of a segment which repeats groups already includes them.
+	until int64
 }
 
 // laneState is one encoding and how many records of it were ever appended.
@@ -269,6 +273,8 @@ func (st *state) applyEntry(tag uint64, r *markReader) {
 		st.dead[deadID{string(r.bytes()), r.varint()}] = struct{}{}
 	case tagBoot:
 		st.boot = string(r.b)
+	case tagUntil:
+		st.until = r.varint()
 	}
 }
 

@@ -64,6 +64,10 @@ func (s *Spool) recover() error {
 		s.segments = append(s.segments, seg)
 	}
 	s.segments = segs
+	highest := int64(0)
+	for _, seg := range segs {
+		highest = max(highest, seg.base)
+	}
 	last, jump, err := s.lastState()
 	if err != nil {
 		return err
@@ -81,14 +85,60 @@ func (s *Spool) recover() error {
 	if jump || s.newBoot(s.st) && !clean && s.next > 0 {
 		// Offsets up to here may have been sent before what stood at them was
 		// lost: none is used twice.
-		s.next, jump = (s.next>>epochBits+1)<<epochBits, true
+		s.next, jump = (max(s.next, highest)>>epochBits+1)<<epochBits, true
 	}
 	failpoint.Hit("recover.mid")
 	for _, seg := range s.segments {
 		s.bytes += seg.size
 	}
 	s.visible, s.tail.from = s.next, s.next
+	if len(s.segments) > 0 && s.o.Sync.Mode != SyncNever {
+		if err := s.loadUnsynced(s.segments[len(s.segments)-1]); err != nil {
+			return err
+		}
+	}
 	return s.begin(jump || len(s.segments) == 0)
+}
+
+// loadUnsynced takes the groups that a former process wrote and did not sync into
+// memory, as this one would have them: a sync of them may fail too.
+func (s *Spool) loadUnsynced(seg *segment) error {
+	sc := newScanner(seg)
+	w := &written{}
+	for {
+		e, err := sc.next()
+		switch {
+		case err == io.EOF:
+			if len(s.unsynced) > 0 {
+				if s.o.Sync.Mode == SyncAlways {
+					s.visible = s.st.synced
+				}
+				signal(s.dirty)
+			}
+			return nil
+		case errors.Is(err, errBad):
+			if ok, err := sc.resync(math.MaxInt64); err != nil || !ok {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		case e.NextOffset() <= s.st.synced || e.BaseOffset == seg.base && e.Control():
+			continue
+		}
+		w.bytes += int64(e.Size())
+		if !e.Control() {
+			f := NewFrame()
+			f.Data = append(f.Data[:0], e.data...)
+			f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
+			w.frames = append(w.frames, f)
+			continue
+		}
+		w.mark, w.end = slices.Clone(e.data), e.NextOffset()
+		s.unsynced = append(s.unsynced, w)
+		s.unsyncedBytes += w.bytes
+		w = &written{}
+	}
 }
 
 // lastState finds the state to go on from. jump says that offsets behind it may
@@ -104,7 +154,7 @@ func (s *Spool) lastState() (f found, jump bool, err error) {
 		}
 		// It was never used, or its beginning is damaged; the one before it
 		// then says where to go on.
-		f = found{end: max(f.end, last.base)}
+		f = found{end: last.base}
 		jump = jump || last.size > 0
 		if err := s.setAside(last); err != nil {
 			return f, false, err
@@ -122,12 +172,21 @@ func (s *Spool) lastState() (f found, jump bool, err error) {
 	last := s.segments[len(s.segments)-1]
 	if last.size > f.size {
 		s.log.Info("cutting what no mark has committed", "segment", last.name, "bytes", last.size-f.size)
-		if err := last.file.Truncate(f.size); err != nil {
+		// Synced, or a power cut could bring back what was cut.
+		if err := errors.Join(last.file.Truncate(f.size), last.file.Sync()); err != nil {
 			return f, false, err
 		}
 		last.size = f.size
 	}
 	return f, jump || f.cut, nil
+}
+
+// whole is f, unless the segment ends before it may: then it was never in use.
+func (f found) whole(seg *segment) found {
+	if f.opened && f.end < f.state.until {
+		return found{state: newState(), end: seg.base}
+	}
+	return f
 }
 
 // verifyUnsynced looks at earlier segments that were not synced when the machine
@@ -158,27 +217,24 @@ func (s *Spool) verifyUnsynced(f found) (found, error) {
 }
 
 // examine reads a segment: its opening and its marks, up to the last that counts.
-// After a kill every whole mark counts; after a new boot, none behind a bad frame
-// that was not known to be synced.
 func (s *Spool) examine(seg *segment) (found, error) {
 	f := found{state: newState(), end: seg.base}
-	sc := scanner{file: seg.file, end: seg.size}
+	sc := newScanner(seg)
 	var r recordbatch.Reader
-	expected := seg.base
 	for {
 		e, err := sc.next()
 		var newer *recordbatch.VersionError
 		switch {
 		case err == io.EOF:
-			return f, nil
+			return f.whole(seg), nil
 		case errors.As(err, &newer):
 			return f, fmt.Errorf("%w: %s: %w", ErrNewer, seg.name, err)
 		case errors.Is(err, errBad):
 			if !f.opened {
 				return f, nil
 			}
-			if counts, err := s.resumes(&sc, &f, expected); err != nil || !counts {
-				return f, err
+			if counts, err := s.resumes(&sc, &f); err != nil || !counts {
+				return f.whole(seg), err
 			}
 			continue
 		case err != nil:
@@ -193,29 +249,27 @@ func (s *Spool) examine(seg *segment) (found, error) {
 				f.opened, f.end, f.size = true, e.NextOffset(), sc.pos
 			}
 		}
-		expected = e.NextOffset()
 	}
 }
 
-// resumes moves sc behind bad bytes, if what follows them counts: if a mark there
-// says that the place had been synced, or if only a kill can have torn them, which
-// tears nothing but the end. Bad bytes that stay are skipped, and kept aside, by
-// the cursors that come to them.
-func (s *Spool) resumes(sc *scanner, f *found, expected int64) (bool, error) {
-	ok, err := sc.resync(expected, math.MaxInt64)
+// resumes moves sc behind bad bytes if what follows them counts: if a mark there
+// says that the place had been synced. Bad bytes that stay are skipped, and kept
+// aside, by the cursors that come to them. Otherwise the bytes never became
+// durable, by a power cut or a failed sync, and everything behind them goes with
+// them, so that the sources read it again.
+func (s *Spool) resumes(sc *scanner, f *found) (bool, error) {
+	bad := sc.expected
+	ok, err := sc.resync(math.MaxInt64)
 	if err != nil || !ok {
 		return false, err
 	}
-	if !s.newBoot(f.state) {
-		return true, nil
-	}
-	probe := scanner{file: sc.file, pos: sc.pos, end: sc.end}
+	probe := scanner{file: sc.file, pos: sc.pos, end: sc.end, expected: sc.expected}
 	var r recordbatch.Reader
 	for {
 		e, err := probe.next()
 		switch {
 		case errors.Is(err, errBad):
-			if ok, err := probe.resync(expected, math.MaxInt64); err != nil || !ok {
+			if ok, err := probe.resync(math.MaxInt64); err != nil || !ok {
 				f.cut = true
 				return false, err
 			}
@@ -231,7 +285,7 @@ func (s *Spool) resumes(sc *scanner, f *found, expected int64) (bool, error) {
 		}
 		later := newState()
 		later.lanes = f.state.lanes
-		if content, ours, err := parseMark(e.data, &r); ours && err == nil && later.apply(content) == nil && later.synced > expected {
+		if content, ours, err := parseMark(e.data, &r); ours && err == nil && later.apply(content) == nil && later.synced > bad {
 			return true, nil
 		}
 	}
@@ -307,6 +361,14 @@ func (s *Spool) begin(fresh bool) error {
 	last := s.segments[len(s.segments)-1]
 	s.writer.full = s.o.SegmentBytes
 	s.writer.opening = min(last.size, s.o.SegmentBytes)
+	// The last mark may say that everything is synced. That must not be what a
+	// power cut leaves of this life.
+	if err := s.write(&Group{}); err != nil {
+		return err
+	}
+	if s.o.Sync.Mode != SyncNever {
+		s.sync()
+	}
 	return nil
 }
 
@@ -329,12 +391,17 @@ func (s *Spool) addCursor(spec Output) (changed bool, err error) {
 	c := &Cursor{s: s, spec: spec, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), out: o}
 	if s.o.Checkpoints == nil {
 		c.journal, err = openJournal(s.fs, s.path("outputs"), spec.ID, c.replay)
-		switch {
-		case errors.Is(err, errNoJournal) && known && s.st.routed(o) > 0:
-			s.log.Error("an output's journal is gone; it goes on where the marks know it to be", "output", spec.ID)
-			s.uncertain++
-		case err != nil && !errors.Is(err, errNoJournal):
+		if err != nil && !errors.Is(err, errNoJournal) {
 			return false, err
+		}
+		if err != nil {
+			if known {
+				s.log.Error("an output's journal is gone; it goes on where the marks know it to be", "output", spec.ID)
+				s.uncertain++
+			}
+			if err := c.journal.compact(c.snapshot()); err != nil {
+				return false, err
+			}
 		}
 		if !known {
 			// A journal without a mark is from a spool that was lost.
@@ -362,8 +429,10 @@ func (s *Spool) startOldest(o *outputState) {
 	}
 }
 
-// opening builds the opening mark, at an offset. The caller holds mu.
-func (s *Spool) opening(now time.Time, at int64) []byte {
+// opening builds the opening mark of a segment, at an offset. lanes are the counts
+// before the segment; until is 0, or the offset up to which the segment repeats
+// groups that the state includes. The caller holds mu.
+func (s *Spool) opening(now time.Time, at, until int64, lanes []int64) []byte {
 	w := &s.writer
 	w.mark.begin(markOpening)
 	for _, p := range s.st.sources {
@@ -373,6 +442,7 @@ func (s *Spool) opening(now time.Time, at int64) []byte {
 	w.mark.entry(tagAccount, appendAccount(nil, &s.st.account))
 	w.mark.entry(tagSynced, appendVarints(nil, s.st.synced))
 	for i, l := range s.st.lanes {
+		l.records = lanes[i]
 		w.mark.entry(tagLane, appendLane(nil, i, l))
 	}
 	for id, o := range s.st.outputs {
@@ -382,6 +452,7 @@ func (s *Spool) opening(now time.Time, at int64) []byte {
 		w.mark.entry(tagDead, appendDead(nil, d))
 	}
 	w.mark.entry(tagBoot, []byte(s.st.boot))
+	w.mark.entry(tagUntil, appendVarints(nil, until))
 	b := w.mark.appendMark(nil, now)
 	recordbatch.SetBaseOffset(b, at)
 	return b

@@ -243,7 +243,7 @@ func (s *Spool) routedBefore(o *outputState, seg *segment) int64 {
 // readLanes reads how many records each lane had when the segment began, from its
 // opening.
 func readLanes(seg *segment) ([]int64, error) {
-	sc := scanner{file: seg.file, end: seg.size}
+	sc := newScanner(seg)
 	e, err := sc.next()
 	if err != nil {
 		return nil, err

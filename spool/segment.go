@@ -100,7 +100,14 @@ type scanner struct {
 	pos  int64
 	// end is how far the file is to be read.
 	end int64
-	buf []byte
+	// expected is the base offset that the next batch must have. The checksum
+	// does not cover it, but within a segment offsets have no gaps.
+	expected int64
+	buf      []byte
+}
+
+func newScanner(seg *segment) scanner {
+	return scanner{file: seg.file, end: seg.size, expected: seg.base}
 }
 
 // errBad says that the bytes at the scanner's position are no good batch.
@@ -120,8 +127,14 @@ func (s *scanner) next() (entry, error) {
 	if err := recordbatch.Verify(e.data); err != nil {
 		return e, fmt.Errorf("%w at %d: %w", errBad, s.pos, err)
 	}
-	s.pos += int64(e.Size())
+	s.pass(e)
 	return e, nil
+}
+
+// pass moves behind the batch at the position.
+func (s *scanner) pass(e entry) {
+	s.pos += int64(e.Size())
+	s.expected = e.NextOffset()
 }
 
 // header reads the header of the batch at the position without moving.
@@ -142,8 +155,11 @@ func (s *scanner) header() (entry, error) {
 		}
 		return e, fmt.Errorf("%w at %d: %w", errBad, s.pos, err)
 	}
-	if int64(e.Size()) > left {
+	switch {
+	case int64(e.Size()) > left:
 		return e, fmt.Errorf("%w at %d: %d bytes long with %d left", errBad, s.pos, e.Size(), left)
+	case e.BaseOffset != s.expected:
+		return e, fmt.Errorf("%w at %d: offset %d, want %d", errBad, s.pos, e.BaseOffset, s.expected)
 	}
 	return e, nil
 }
@@ -160,9 +176,9 @@ func (s *scanner) read(n int) ([]byte, error) {
 	return nil, err
 }
 
-// resync moves to the next good batch behind the position whose base offset is
-// at least low and less than high, and says whether there is one.
-func (s *scanner) resync(low, high int64) (bool, error) {
+// resync moves to the next good batch behind the position with a base offset that
+// is not below the expected one but below high, and says whether there is one.
+func (s *scanner) resync(high int64) (bool, error) {
 	const window = 1 << 20
 	block := make([]byte, window+recordbatch.HeaderLen)
 	for from := s.pos + 1; from < s.end; from += window {
@@ -175,15 +191,25 @@ func (s *scanner) resync(low, high int64) (bool, error) {
 		}
 		for i := 0; i < window && i+recordbatch.HeaderLen <= n; i++ {
 			h, err := recordbatch.ParseHeader(block[i:n])
-			if err != nil || h.BaseOffset < low || h.BaseOffset >= high || from+int64(i)+int64(h.Size()) > s.end {
+			if err != nil || h.BaseOffset < s.expected || h.BaseOffset >= high || from+int64(i)+int64(h.Size()) > s.end {
 				continue
 			}
-			probe := scanner{file: s.file, pos: from + int64(i), end: s.end}
-			if _, err := probe.next(); err == nil {
-				s.pos = from + int64(i)
+			probe := scanner{file: s.file, pos: from + int64(i), end: s.end, expected: h.BaseOffset}
+			if probe.confirms() {
+				s.pos, s.expected = from+int64(i), h.BaseOffset
 				return true, nil
 			}
 		}
 	}
 	return false, nil
+}
+
+// confirms says that there is a good batch at the position, and that what follows
+// does not contradict its offset.
+func (s *scanner) confirms() bool {
+	if _, err := s.next(); err != nil {
+		return false
+	}
+	e, err := s.header()
+	return err == nil || e.Count == 0 || e.BaseOffset == s.expected
 }

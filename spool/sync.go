@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"slices"
 	"time"
 
@@ -142,10 +143,16 @@ func (s *Spool) rewrite() error {
 	if old.base == base-1 {
 		generation = old.generation + 1
 	}
-	opening := s.opening(time.Now(), base-1)
+	lanes := s.st.laneCounts()
+	for _, g := range groups {
+		for _, f := range g.frames {
+			lanes[f.Lane] -= int64(f.Count)
+		}
+	}
+	opening := s.opening(time.Now(), base-1, groups[len(groups)-1].end, lanes)
 	s.mu.Unlock()
 
-	seg := &segment{base: base - 1, generation: generation, created: time.Now().UnixMilli()}
+	seg := &segment{base: base - 1, generation: generation, created: time.Now().UnixMilli(), lanes: lanes}
 	bufs := [][]byte{opening}
 	for _, g := range groups {
 		for _, f := range g.frames {
@@ -156,35 +163,44 @@ func (s *Spool) rewrite() error {
 	if err := s.create(seg, bufs); err != nil {
 		return err
 	}
+	cut := s.cutAt(old, seg.base)
 	s.mu.Lock()
 	if seg.base == old.base {
+		s.bytes -= old.size
 		s.segments[len(s.segments)-1] = seg
 	} else {
-		old.size = s.cutAt(old, seg.base)
+		s.bytes -= old.size
+		old.size = cut
+		s.bytes += old.size
 		s.segments = append(s.segments, seg)
 	}
 	s.bytes += seg.size
 	s.syncFailed = false
 	s.mu.Unlock()
+	// What follows is in the new segment; a start would skip it anyway.
+	_ = old.file.Truncate(cut)
 	s.durable(groups[len(groups)-1].end)
 	return nil
 }
 
 // cutAt is the size of seg up to an offset.
 func (s *Spool) cutAt(seg *segment, offset int64) int64 {
-	sc := scanner{file: seg.file, end: seg.size}
+	sc := newScanner(seg)
 	for {
 		e, err := sc.header()
 		if err != nil || e.BaseOffset >= offset {
 			return sc.pos
 		}
-		sc.pos += int64(e.Size())
+		sc.pass(e)
 	}
 }
 
 // create makes the file of seg with these contents, synced.
 func (s *Spool) create(seg *segment, bufs [][]byte) error {
-	var err error
+	err := s.sweep()
+	if err != nil {
+		return err
+	}
 	for ; ; seg.generation++ {
 		seg.name = s.path(segmentName(seg.base, seg.generation))
 		if seg.file, err = s.fs.Create(seg.name); !isExist(err) {
@@ -204,8 +220,23 @@ func (s *Spool) create(seg *segment, bufs [][]byte) error {
 	if err == nil && s.o.Sync.Mode != SyncNever {
 		err = errors.Join(seg.file.Sync(), s.fs.SyncDir(s.dir))
 	}
-	if err != nil {
-		return errors.Join(err, seg.file.Close(), s.fs.Remove(seg.name))
+	if err == nil {
+		return nil
+	}
+	err = errors.Join(err, seg.file.Close())
+	s.writer.debris = append(s.writer.debris, seg.name)
+	return err
+}
+
+// sweep removes segments that could not be finished: a start would take them for
+// the end of the one before. Nothing is written while one of them is there.
+func (s *Spool) sweep() error {
+	d := &s.writer.debris
+	for len(*d) > 0 {
+		if err := s.fs.Remove((*d)[0]); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			return err
+		}
+		*d = (*d)[1:]
 	}
 	return nil
 }
@@ -222,7 +253,7 @@ func (s *Spool) roll() error {
 	seg := &segment{base: s.next, created: time.Now().UnixMilli(), lanes: s.st.laneCounts()}
 	s.forget(time.Now())
 	s.st.forgetDead()
-	opening := s.opening(time.Now(), s.next)
+	opening := s.opening(time.Now(), s.next, 0, seg.lanes)
 	s.mu.Unlock()
 	h, err := recordbatch.ParseHeader(opening)
 	if err != nil {

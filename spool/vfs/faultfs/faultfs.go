@@ -4,6 +4,7 @@
 package faultfs
 
 import (
+	"bytes"
 	"io"
 	"io/fs"
 	"math/rand/v2"
@@ -42,7 +43,8 @@ type Fault struct {
 	Err error
 	// Short is how many bytes of a write are done before Err.
 	Short int
-	// Forget makes a failed sync lose what was not synced, as Linux may.
+	// Forget makes a failed sync lose what was not synced, as Linux may: the
+	// file keeps its size, but what the disk holds shows through.
 	Forget bool
 }
 
@@ -248,7 +250,9 @@ func (h *handle) Sync() error {
 	defer h.fs.mu.Unlock()
 	if fault := h.fs.fault(OpSync, h.name, 0); fault != nil {
 		if fault.Forget {
-			h.file.data = append([]byte(nil), h.file.synced...)
+			size := len(h.file.data)
+			h.file.data = make([]byte, size)
+			copy(h.file.data, h.file.synced)
 		}
 		return &os.PathError{Op: "sync", Path: h.name, Err: fault.Err}
 	}
@@ -345,4 +349,16 @@ func (f *FS) FlipBit(name string, at int64, bit uint) {
 	if at < int64(len(file.synced)) {
 		file.synced[at] ^= 1 << (bit % 8)
 	}
+}
+
+// Durable says whether some file would hold these bytes after any power cut.
+func (f *FS) Durable(p []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, file := range f.durable {
+		if f.files[name] == file && bytes.Contains(file.synced, p) && bytes.Contains(file.data, p) {
+			return true
+		}
+	}
+	return false
 }
