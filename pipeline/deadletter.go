@@ -90,25 +90,24 @@ func rejected(pipeline string, r record.Record) ([]byte, error) {
 	return json.Marshal(d)
 }
 
-// refused encodes the dead letter of a record that an output could not deliver.
-func refused(pipeline string) func(f *spool.Frame, index int32, output string, cause error, attempts int) ([]byte, error) {
-	return func(f *spool.Frame, index int32, output string, cause error, attempts int) ([]byte, error) {
-		now := time.Now().UTC()
+// refused encodes the dead letters of records that outputs could not deliver.
+func refused(pipeline string) func(spool.Refused) ([]byte, error) {
+	return func(r spool.Refused) ([]byte, error) {
 		d := deadLetter{
-			Timestamp: now, Pipeline: pipeline, FirstFailedAt: now, Attempts: attempts,
-			Origin: origin{Source: "spool", Offset: f.Base + int64(index)},
-			Target: output, Cause: cause.Error(),
+			Timestamp: time.Now().UTC(), Pipeline: pipeline,
+			Origin: origin{Source: "spool", Offset: r.Frame.Base + int64(r.Index)},
+			Target: r.Output, Cause: r.Cause.Error(), Attempts: r.Attempts, FirstFailedAt: r.FirstFailedAt.UTC(),
 		}
-		var r recordbatch.Reader
-		if err := f.Records(&r); err != nil {
+		var records recordbatch.Reader
+		if err := r.Frame.Records(&records); err != nil {
 			return nil, err
 		}
-		for r.Next() {
-			if r.Record().OffsetDelta == index {
-				d.setValue(r.Record().Value)
+		for records.Next() {
+			if rec := records.Record(); rec.OffsetDelta == r.Index {
+				d.setValue(rec.Value)
 				return json.Marshal(d)
 			}
 		}
-		return nil, fmt.Errorf("no record %d in the frame at %d: %w", index, f.Base, r.Err())
+		return nil, fmt.Errorf("no record %d in the frame at %d: %w", r.Index, r.Frame.Base, records.Err())
 	}
 }

@@ -357,4 +357,3 @@ func waitFor(t *testing.T, done func() bool) {
 		}
 	}
 }
-

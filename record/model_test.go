@@ -13,7 +13,6 @@ import (
 // model is a record as a plain list of names and values.
 type model struct {
 	fields []modelField
-	object []modelField // what the object says, while it stands for fields
 }
 
 type modelField struct{ name, value string }

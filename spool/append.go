@@ -34,8 +34,9 @@ type writer struct {
 type written struct {
 	frames []*Frame
 	mark   []byte
-	end    int64
-	bytes  int64
+	// The group has the offsets from start up to end.
+	start, end int64
+	bytes      int64
 }
 
 // Append puts a group into the spool: all its frames and the mark that commits
@@ -204,6 +205,7 @@ func (s *Spool) publish(g *Group, n, next int64) {
 	defer s.mu.Unlock()
 	s.segments[len(s.segments)-1].size += n
 	s.bytes += n
+	start := s.next
 	s.next = next
 	s.st.account.Add(&g.Account)
 	for i := range g.Positions {
@@ -216,7 +218,7 @@ func (s *Spool) publish(g *Group, n, next int64) {
 	for _, d := range g.dead {
 		s.st.dead[d] = struct{}{}
 	}
-	s.remember(g, n)
+	s.remember(g, start, n)
 	s.tail.shrink(s.o.TailBytes)
 	if s.o.Checkpoints != nil {
 		s.checkpoints.add(next, g.Positions)

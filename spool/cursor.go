@@ -33,7 +33,8 @@ type Cursor struct {
 	count   counts
 	acked   []Staged // newest last
 
-	// inDoubt does not change after the start.
+	// inDoubt is what an earlier life staged and did not see acknowledged, in
+	// offset order.
 	inDoubt []Staged
 
 	// Next owns these.
@@ -105,6 +106,10 @@ func (c *Cursor) poll() (f *Frame, again bool, err error) {
 		return nil, false, nil
 	}
 	if c.next < s.tail.from {
+		if len(s.unsynced) > 0 && c.next >= s.unsynced[0].start {
+			defer s.mu.Unlock()
+			return c.fromUnsynced(), true, nil
+		}
 		s.mu.Unlock()
 		return c.fromDisk()
 	}
@@ -185,8 +190,35 @@ func (c *Cursor) Stage(f *Frame, note []byte) error {
 // checksum is the CRC-32C in the header of a record batch.
 func checksum(batch []byte) uint32 { return binary.BigEndian.Uint32(batch[17:]) }
 
-// InDoubt is what was staged and not acknowledged before the start.
-func (c *Cursor) InDoubt() []Staged { return c.inDoubt }
+// InDoubt is what was staged and not acknowledged before the start, in offset
+// order.
+func (c *Cursor) InDoubt() []Staged {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return slices.Clone(c.inDoubt)
+}
+
+// settle takes what begins at base out of what is in doubt, and returns it. The
+// caller holds mu.
+func (c *Cursor) settle(base int64) (st Staged, ok bool) {
+	i, ok := slices.BinarySearchFunc(c.inDoubt, base, func(st Staged, base int64) int { return cmp.Compare(st.Offset, base) })
+	if ok {
+		st = c.inDoubt[i]
+		c.inDoubt = slices.Delete(c.inDoubt, i, i+1)
+	}
+	return st, ok
+}
+
+// doubt puts st with what is in doubt, in the place of what began there before.
+// The caller holds mu.
+func (c *Cursor) doubt(st Staged) {
+	i, there := slices.BinarySearchFunc(c.inDoubt, st.Offset, func(st Staged, base int64) int { return cmp.Compare(st.Offset, base) })
+	if there {
+		c.inDoubt[i] = st
+	} else {
+		c.inDoubt = slices.Insert(c.inDoubt, i, st)
+	}
+}
 
 // Acked is what was staged and acknowledged last, newest first.
 func (c *Cursor) Acked() []Staged {
@@ -219,6 +251,9 @@ func (c *Cursor) Ack(f *Frame) error {
 		return fmt.Errorf("spool: the frame at %d is not out", f.Base)
 	}
 	g.frame = nil
+	if old, ok := c.settle(g.base); ok && g.staged == nil {
+		g.staged = &old
+	}
 	if !g.abandoned {
 		c.count.Acked += int64(g.count) - g.rejected
 		c.count.DeadLettered += g.rejected
@@ -234,6 +269,31 @@ func (c *Cursor) Ack(f *Frame) error {
 	err := c.write(jrAck, body)
 	failpoint.Hit("ack.after")
 	return err
+}
+
+// fromUnsynced returns the next frame of those that are not synced: after a sync
+// that failed, the file may no longer hold them. The caller holds mu.
+func (c *Cursor) fromUnsynced() *Frame {
+	c.seg = nil
+	for _, g := range c.s.unsynced {
+		for _, f := range g.frames {
+			if f.Base < c.next || !c.wants(f.Base, f.Lane) {
+				continue
+			}
+			if f.End() > c.s.visible {
+				c.next = c.s.visible
+				return nil
+			}
+			f.Retain()
+			c.next = f.End()
+			c.give(f)
+			return f
+		}
+	}
+	// What is not synced is the newest there is, but for what the tail has.
+	c.next = max(c.next, min(c.s.tail.from, c.s.visible))
+	c.pass()
+	return nil
 }
 
 // fromDisk reads the next frame of the lane from its segment.
@@ -287,7 +347,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 }
 
 // seek makes reading stand in the segment that holds next, and returns the offset
-// up to which it may read there.
+// up to which it may read there: the synced part.
 func (c *Cursor) seek() int64 {
 	s := c.s
 	s.mu.Lock()
@@ -308,6 +368,9 @@ func (c *Cursor) seek() int64 {
 	c.reading.end = c.seg.size
 	if i+1 < len(s.segments) {
 		return s.segments[i+1].base
+	}
+	if len(s.unsynced) > 0 {
+		return min(s.visible, s.unsynced[0].start)
 	}
 	return s.visible
 }

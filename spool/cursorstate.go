@@ -56,21 +56,27 @@ func (c *Cursor) write(typ byte, body []byte) error {
 // frontier, what is in doubt, and what was acknowledged last.
 func (c *Cursor) snapshot() []byte {
 	b := appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
-	var acked, staged []*given
+	var acked []*given
+	var staged []*Staged
 	for _, g := range c.pending {
 		if g.frame == nil {
 			acked = append(acked, g)
 		} else if g.staged != nil {
-			staged = append(staged, g)
+			staged = append(staged, g.staged)
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(len(acked)))
 	for _, g := range acked {
 		b = appendVarints(b, g.base, g.end)
 	}
+	for i := range c.inDoubt {
+		if !slices.ContainsFunc(staged, func(st *Staged) bool { return st.Offset == c.inDoubt[i].Offset }) {
+			staged = append(staged, &c.inDoubt[i])
+		}
+	}
 	b = binary.AppendUvarint(b, uint64(len(staged)))
-	for _, g := range staged {
-		b = appendStaged(b, g.staged)
+	for _, st := range staged {
+		b = appendStaged(b, st)
 	}
 	b = binary.AppendUvarint(b, uint64(len(c.acked)))
 	for i := range c.acked {
@@ -91,25 +97,20 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 			c.insert(&given{base: r.varint(), end: r.varint()})
 		}
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
-			c.inDoubt = append(c.inDoubt, r.staged())
+			c.doubt(r.staged())
 		}
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.acked = append(c.acked, r.staged())
 		}
 	case jrStage:
-		st := r.staged()
-		c.inDoubt = slices.DeleteFunc(c.inDoubt, func(o Staged) bool { return o.Offset == st.Offset })
-		c.inDoubt = append(c.inDoubt, st)
+		c.doubt(r.staged())
 	case jrAck:
 		base, end := r.varint(), r.varint()
 		c.out.acked = r.varint()
 		c.count = counts{r.varint(), r.varint(), r.varint()}
-		c.inDoubt = slices.DeleteFunc(c.inDoubt, func(o Staged) bool {
-			if o.Offset == base {
-				c.acked = append(c.acked, o)
-			}
-			return o.Offset == base
-		})
+		if st, ok := c.settle(base); ok {
+			c.acked = append(c.acked, st)
+		}
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
 		c.insert(&given{base: base, end: end})
 		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.end <= c.out.acked })

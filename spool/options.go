@@ -62,6 +62,17 @@ type Output struct {
 	StartOldest bool
 }
 
+// Refused is a record that an output's peer has refused for good.
+type Refused struct {
+	Frame *Frame
+	// Index is the record's place in the frame.
+	Index         int32
+	Output        string
+	Cause         error
+	Attempts      int
+	FirstFailedAt time.Time
+}
+
 // Options say how a spool is to work. Zero values mean the defaults.
 type Options struct {
 	// SegmentBytes is the size at which a new segment begins.
@@ -90,7 +101,7 @@ type Options struct {
 	// must not block.
 	AtTail func(output string)
 	// DeadLetter encodes the record that an output refused.
-	DeadLetter func(f *Frame, index int32, output string, cause error, attempts int) ([]byte, error)
+	DeadLetter func(Refused) ([]byte, error)
 	Log        *slog.Logger
 }
 

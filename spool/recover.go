@@ -126,6 +126,9 @@ func (s *Spool) loadUnsynced(seg *segment) error {
 		case e.NextOffset() <= s.st.synced || e.BaseOffset == seg.base && e.Control():
 			continue
 		}
+		if w.bytes == 0 {
+			w.start = e.BaseOffset
+		}
 		w.bytes += int64(e.Size())
 		if !e.Control() {
 			f := NewFrame()

@@ -9,8 +9,11 @@ import (
 	"github.com/spillway/spillway/spool/recordbatch"
 )
 
-// attempts is what dead letters say of how often a record was sent.
-const attempts = 3
+// failures is what an output's error may know of the attempts behind it.
+type failures interface {
+	Attempts() int
+	FirstFailedAt() time.Time
+}
 
 // Reject puts the record with this index in f, or all of them for -1, with the
 // dead letters, in the spool before it returns. Ack still follows.
@@ -27,6 +30,10 @@ func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
 	if err != nil {
 		return err
 	}
+	attempts, since := 1, time.Now()
+	if known := failures(nil); errors.As(cause, &known) {
+		attempts, since = known.Attempts(), known.FirstFailedAt()
+	}
 	b.Reset(lane, time.Now().UnixMilli())
 	var dead []deadID
 	for i := range f.Count {
@@ -41,7 +48,7 @@ func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
 		if known {
 			continue
 		}
-		value, err := s.o.DeadLetter(f, i, c.spec.ID, cause, attempts)
+		value, err := s.o.DeadLetter(Refused{Frame: f, Index: i, Output: c.spec.ID, Cause: cause, Attempts: attempts, FirstFailedAt: since})
 		if err != nil {
 			return fmt.Errorf("dead letter for record %d: %w", id.offset, err)
 		}

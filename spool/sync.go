@@ -12,11 +12,11 @@ import (
 )
 
 // remember keeps what a failed sync would need. The caller holds mu.
-func (s *Spool) remember(g *Group, n int64) {
+func (s *Spool) remember(g *Group, start, n int64) {
 	if s.o.Sync.Mode == SyncNever {
 		return
 	}
-	w := &written{mark: append([]byte(nil), s.writer.buffer...), end: s.next, bytes: n}
+	w := &written{mark: append([]byte(nil), s.writer.buffer...), start: start, end: s.next, bytes: n}
 	for _, f := range g.Frames {
 		f.Retain()
 		w.frames = append(w.frames, f)
@@ -135,10 +135,7 @@ func (s *Spool) rewrite() error {
 		s.mu.Unlock()
 		return nil
 	}
-	base := groups[0].end - 1
-	for _, f := range groups[0].frames {
-		base = min(base, f.Base)
-	}
+	base := groups[0].start
 	generation := 1
 	if old.base == base-1 {
 		generation = old.generation + 1
