@@ -55,6 +55,8 @@ type Program struct {
 	Path, Dir string
 	// Env is added to the environment of the test.
 	Env []string
+	// Prepare, if set, changes a command before it is started.
+	Prepare func(*exec.Cmd)
 }
 
 // NewProgram builds the program and gives it a new folder.
@@ -97,6 +99,9 @@ func (p *Program) Start(t testing.TB, args ...string) *Process {
 	cmd.Env = slices.Concat(os.Environ(), p.Env)
 	r := &Process{cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &r.stdout, &r.stderr
+	if p.Prepare != nil {
+		p.Prepare(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
