@@ -164,7 +164,11 @@ func (p *Pipeline) addOutput(c outputs.Component) error {
 		Pipeline: p.name, ID: c.ID, Log: p.log.With("output", c.ID), Metrics: p.labelled("output", c.ID),
 		SyncAlways: p.cfg.Spool.Sync == "always",
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+	case c.ID == DeadLettersID && p.cfg.DeadLetters.Type == "":
+		return fmt.Errorf("data_dir: dead letters: %w: choose a folder this user can write to", err)
+	default:
 		return placed(c.Node, err)
 	}
 	enc := p.cfg.Encode

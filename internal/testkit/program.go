@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,6 +23,9 @@ var built struct {
 // It is called from TestMain.
 func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "spillway-test")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // for RunAs
+	}
 	if err != nil {
 		panic(err)
 	}
@@ -55,8 +59,8 @@ type Program struct {
 	Path, Dir string
 	// Env is added to the environment of the test.
 	Env []string
-	// Prepare, if set, changes a command before it is started.
-	Prepare func(*exec.Cmd)
+
+	attributes *syscall.SysProcAttr
 }
 
 // NewProgram builds the program and gives it a new folder.
@@ -99,9 +103,7 @@ func (p *Program) Start(t testing.TB, args ...string) *Process {
 	cmd.Env = slices.Concat(os.Environ(), p.Env)
 	r := &Process{cmd: cmd, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &r.stdout, &r.stderr
-	if p.Prepare != nil {
-		p.Prepare(cmd)
-	}
+	cmd.SysProcAttr = p.attributes
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

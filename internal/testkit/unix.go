@@ -1,11 +1,15 @@
-//go:build unix
-
 package testkit
 
 import (
 	"syscall"
 	"time"
 )
+
+// RunAs makes the program run as another user and group, which only root may ask
+// for.
+func (p *Program) RunAs(id uint32) {
+	p.attributes = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
+}
 
 // dump makes a process that hangs print its stacks and end.
 func (p *Process) dump() {
