@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -43,7 +44,7 @@ type model struct {
 	// never given.
 	next, top int64
 	outputs   []*modelOutput
-	faulty    bool
+	faulty    atomic.Bool
 	powerCuts int
 	tally     map[string]int
 }
@@ -88,7 +89,7 @@ func modelLog(t *testing.T) *slog.Logger {
 
 // inject makes faults of writes, syncs and others while faulty.
 func (m *model) inject(op faultfs.Op, name string, bytes int) *faultfs.Fault {
-	if !m.faulty || m.faults.IntN(4) > 0 {
+	if !m.faulty.Load() || m.faults.IntN(4) > 0 {
 		return nil
 	}
 	switch op {
@@ -106,7 +107,7 @@ func (m *model) inject(op faultfs.Op, name string, bytes int) *faultfs.Fault {
 }
 
 func (m *model) open() {
-	m.faulty = false
+	m.faulty.Store(false)
 	m.fs.Inject = m.inject
 	m.o.BootID = strconv.Itoa(m.boot)
 	s, err := Open(m.fs, modelDir, m.o)
@@ -234,7 +235,7 @@ func (m *model) read(o *modelOutput, most int) {
 		}
 		m.check(o, f)
 		if m.rand.IntN(3) == 0 {
-			if err := o.c.Stage(f, []byte("note")); err != nil && !m.faulty {
+			if err := o.c.Stage(f, []byte("note")); err != nil && !m.faulty.Load() {
 				m.t.Fatal(err)
 			}
 		}
@@ -284,7 +285,7 @@ func (m *model) ack(o *modelOutput) {
 	o.out = slices.Delete(o.out, i, i+1)
 	base, end := f.Base, f.End()
 	if err := o.c.Ack(f); err != nil {
-		if !m.faulty {
+		if !m.faulty.Load() {
 			m.t.Fatalf("ack: %v", err)
 		}
 		m.tally["ack not written"]++
@@ -310,9 +311,9 @@ func (m *model) step() {
 	case n < 86:
 		time.Sleep(time.Duration(m.rand.IntN(3000)) * time.Millisecond)
 	case n < 92:
-		m.faulty = !m.faulty
+		m.faulty.Store(!m.faulty.Load())
 	case n < 94:
-		m.faulty = false
+		m.faulty.Store(false)
 		if err := m.s.Close(); err != nil {
 			m.t.Fatalf("close: %v", err)
 		}
@@ -360,7 +361,7 @@ func (m *model) collect() {
 // finish delivers everything and checks that every number is there, once where the
 // settings promise it.
 func (m *model) finish() {
-	m.faulty = false
+	m.faulty.Store(false)
 	m.append(10)
 	time.Sleep(2 * time.Second)
 	for _, o := range m.outputs {
@@ -419,7 +420,7 @@ func (m *model) finish() {
 func TestModel(t *testing.T) {
 	syncs := map[string]Sync{"always": {Mode: SyncAlways}, "1s": {Mode: SyncInterval, Every: time.Second}}
 	codecs := []recordbatch.Codec{recordbatch.None, recordbatch.Gzip, recordbatch.Snappy, recordbatch.LZ4, recordbatch.Zstd}
-	long, lists := soak(t), 12
+	long, lists := soak(t), 3
 	if testing.Short() {
 		lists = 2
 	}
