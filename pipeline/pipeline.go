@@ -186,6 +186,10 @@ func (p *Pipeline) addOutput(c outputs.Component) error {
 	return nil
 }
 
+// memorySegmentBytes bounds the segments of a spool in memory, which are freed only
+// as a whole.
+const memorySegmentBytes = 4 << 20
+
 // openSpool opens the spool and makes the encoders for its lanes.
 func (p *Pipeline) openSpool(atTail func(string)) (*spool.Spool, *chains, error) {
 	c := &p.cfg.Spool
@@ -206,6 +210,8 @@ func (p *Pipeline) openSpool(atTail func(string)) (*spool.Spool, *chains, error)
 	if c.Type == "memory" {
 		o.Checkpoints = fs
 		fs = vfs.Memory()
+		o.Sync = spool.Sync{Mode: spool.SyncNever}
+		o.SegmentBytes = min(o.SegmentBytes, memorySegmentBytes)
 	}
 	sp, err := spool.Open(fs, dir, o)
 	if err != nil {
