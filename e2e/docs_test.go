@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spillway/spillway/internal/testkit"
+)
+
+// pages are the hand-written pages by path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../e2e/*.md", "../benchmarks/*.md"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, names, err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[name] = string(text)
+		}
+	}
+	return found
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
+	for page, text := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+}
+
+func TestMakeTargetsThatPagesNameExist(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("(?m)(?:`|^)make ([a-z-]+)")
+	for page, text := range pages(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+				t.Errorf("%s names make %s, which there is not", page, m[1])
+			}
+		}
+	}
+}
+
+func TestCommandsThatPagesNameExist(t *testing.T) {
+	p := testkit.NewProgram(t)
+	named := regexp.MustCompile("(?m)(?:`|^)(?:bin/)?spillway ([a-z][^`#\n|]*)")
+	checked := 0
+	for page, text := range pages(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			words := strings.Fields(m[1])
+			args := append(verbs(words), "--help")
+			r := p.Run(t, args...)
+			if r.Code != 0 {
+				t.Errorf("%s names spillway %s: %s", page, m[1], r.Stderr)
+			}
+			for _, flag := range words {
+				if strings.HasPrefix(flag, "-") && !strings.Contains(r.Stdout, strings.TrimRight(flag, ";,.)")) {
+					t.Errorf("%s names spillway %s, which has no %s", page, m[1], flag)
+				}
+			}
+			checked++
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d commands were found on the pages", checked)
+	}
+}
+
+// verbs are the leading words that are verbs of the program, not arguments.
+func verbs(words []string) []string {
+	n := 1
+	if len(words) > 1 && words[0] == "spool" {
+		n = 2
+	}
+	return slices.Clone(words[:n])
+}
+
+func TestConfigurationsThatPagesShowAreValid(t *testing.T) {
+	p := testkit.NewProgram(t)
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	shown := 0
+	for page, text := range pages(t) {
+		for _, m := range block.FindAllStringSubmatch(text, -1) {
+			if !strings.HasPrefix(m[1], "pipelines:") {
+				continue
+			}
+			shown++
+			p.Write(t, configFile, strings.ReplaceAll(m[1], "path: /", "path: "+p.Dir+"/"))
+			if r := p.Run(t, "validate", "-c", configFile); r.Code != 0 {
+				t.Errorf("%s: %s", page, r.Stderr)
+			}
+		}
+	}
+	if shown == 0 {
+		t.Error("no page shows a configuration")
+	}
+}
