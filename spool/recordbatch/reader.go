@@ -15,7 +15,7 @@ type Record struct {
 	n       int
 }
 
-// Header is one header of a record.
+// RecordHeader is one header of a record.
 type RecordHeader struct{ Key, Value []byte }
 
 // Headers appends the record's headers to dst.

@@ -21,7 +21,7 @@ const (
 func appendXerial(dst, src []byte) []byte {
 	blocks := len(src)/xerialBlock + 1
 	dst = slices.Grow(dst, xerialHeaderLen+blocks*(4+s2.MaxEncodedLen(xerialBlock)))
-	return dst[:len(dst)+len(xerial.Encode(dst[len(dst):len(dst)], src))]
+	return dst[:len(dst)+len(xerial.Encode(dst[len(dst):], src))]
 }
 
 // xerialLen is what src decompresses to, by its blocks' own word.
