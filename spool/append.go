@@ -17,7 +17,6 @@ type writer struct {
 	scratch []byte
 	buffer  []byte
 	bufs    [][]byte
-	ballast bool
 	// debris are segments that could not be finished and must go.
 	debris []string
 	// full is the size at which the segment under construction is full, opening

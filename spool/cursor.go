@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
 	"github.com/spillway/spillway/spool/recordbatch"
@@ -22,6 +23,8 @@ type Cursor struct {
 	// turn is held while the journal is written.
 	turn    chan struct{}
 	journal *journal
+	// backlog are records that the journal lacks, oldest first.
+	backlog []journalRecord
 
 	// The spool's mu guards these.
 	out *outputState
@@ -178,11 +181,20 @@ func (c *Cursor) Stage(f *Frame, note []byte) error {
 		g.staged = &st
 	}
 	c.s.mu.Unlock()
-	if err := c.write(jrStage, appendStaged(nil, &st)); err != nil {
-		return err
+	err := c.write(jrStage, appendStaged(nil, &st))
+	if err == nil && c.s.o.Sync.Mode == SyncAlways {
+		err = c.sync()
 	}
-	if c.s.o.Sync.Mode == SyncAlways && c.journal != nil {
-		return c.journal.file.Sync()
+	for wait := 10 * time.Millisecond; err != nil; wait = min(2*wait, 5*time.Second) {
+		c.s.log.Error("a cursor cannot be written; its output waits", "output", c.spec.ID, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-c.s.closing.Done():
+			return ErrClosed
+		}
+		if err = c.flush(); err == nil && c.s.o.Sync.Mode == SyncAlways {
+			err = c.sync()
+		}
 	}
 	return nil
 }
@@ -239,7 +251,9 @@ func (c *Cursor) find(f *Frame) *given {
 	return nil
 }
 
-// Ack acknowledges f; the frontier passes the unbroken prefix.
+// Ack acknowledges f; the frontier passes the unbroken prefix. If the journal cannot
+// be written, on a full disk say, the acknowledgement counts all the same and is
+// written later; a crash before that delivers the frame again.
 func (c *Cursor) Ack(f *Frame) error {
 	failpoint.Hit("ack.before")
 	c.turn <- struct{}{}
@@ -266,9 +280,11 @@ func (c *Cursor) Ack(f *Frame) error {
 	body := c.ackBody(g)
 	c.s.mu.Unlock()
 	f.Release()
-	err := c.write(jrAck, body)
+	if err := c.write(jrAck, body); err != nil {
+		c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
+	}
 	failpoint.Hit("ack.after")
-	return err
+	return nil
 }
 
 // fromUnsynced returns the next frame of those that are not synced: after a sync

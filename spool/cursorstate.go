@@ -8,6 +8,7 @@ import (
 	iofs "io/fs"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 func isEOF(err error) bool   { return errors.Is(err, io.EOF) }
@@ -37,19 +38,76 @@ func (c *Cursor) ackBody(g *given) []byte {
 	return appendVarints(nil, g.base, g.end, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
 }
 
-// write adds a record to the journal, which begins anew when it is long. The
-// caller holds the cursor's turn.
+// write adds a record to the journal, behind those that could not be written
+// before. The caller holds the cursor's turn.
 func (c *Cursor) write(typ byte, body []byte) error {
-	switch {
-	case c.journal == nil:
+	if c.journal == nil {
 		return nil
-	case c.journal.file == nil || c.journal.size > journalBytes:
-		c.s.mu.Lock()
-		snapshot := c.snapshot()
-		c.s.mu.Unlock()
-		return c.journal.compact(snapshot)
 	}
-	return c.journal.add(typ, body)
+	c.backlog = append(c.backlog, journalRecord{typ, body})
+	return c.flush()
+}
+
+// flush writes the records that are due. A journal that is long begins anew, with
+// a snapshot that includes them. The caller holds the cursor's turn.
+func (c *Cursor) flush() error {
+	if c.journal.file == nil || c.journal.size > journalBytes {
+		if err := c.renew(); err == nil || c.journal.file == nil {
+			return err
+		}
+	}
+	for n, r := range c.backlog {
+		err := c.journal.add(r.typ, r.body)
+		if errors.Is(err, syscall.ENOSPC) && c.s.dropBallast() {
+			err = c.journal.add(r.typ, r.body)
+		}
+		if err != nil {
+			c.backlog = slices.Delete(c.backlog, 0, n)
+			return err
+		}
+	}
+	c.backlog = c.backlog[:0]
+	return nil
+}
+
+// renew begins the journal anew with a snapshot. The caller holds the cursor's turn.
+func (c *Cursor) renew() error {
+	c.s.mu.Lock()
+	snapshot := c.snapshot()
+	c.s.mu.Unlock()
+	err := c.journal.compact(snapshot)
+	if err == nil {
+		c.backlog = c.backlog[:0]
+	}
+	return err
+}
+
+// sync makes the journal durable. A sync that fails is not repeated on the same
+// file: the cursor goes into a new one. The caller holds the cursor's turn.
+func (c *Cursor) sync() error {
+	if c.journal == nil {
+		return nil
+	}
+	err := c.journal.file.Sync()
+	if err != nil {
+		err = c.renew()
+	}
+	return err
+}
+
+// catchUp writes what could not be written before.
+func (c *Cursor) catchUp() {
+	if c.journal == nil {
+		return
+	}
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if len(c.backlog) == 0 {
+		return
+	}
+	if err := c.flush(); err != nil {
+		c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
+	}
 }
 
 // snapshot is the whole cursor: frontier, counts, what is acknowledged behind the

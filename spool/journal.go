@@ -34,6 +34,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // errNoJournal says that an output has no journal.
 var errNoJournal = errors.New("spool: no journal")
 
+// journalRecord is a record on its way into a journal.
+type journalRecord struct {
+	typ  byte
+	body []byte
+}
+
 // journal is the file of one cursor.
 type journal struct {
 	fs   vfs.FS

@@ -28,29 +28,33 @@ func (s *Spool) keeper() {
 		s.deletePassed()
 		s.restoreBallast()
 		<-s.turn
+		for _, c := range s.cursors {
+			c.catchUp()
+		}
 	}
 }
 
 func (s *Spool) ballastName() string { return s.path("ballast") }
 
 // dropBallast gives up the ballast, so that cursors can still be written on a full
-// disk.
-func (s *Spool) dropBallast() {
-	if s.writer.ballast && s.fs.Remove(s.ballastName()) == nil {
-		s.writer.ballast = false
-		s.log.Warn("disk full: the ballast file is given up so that cursors can be written")
+// disk, and says whether there was one.
+func (s *Spool) dropBallast() bool {
+	if !s.ballast.CompareAndSwap(true, false) || s.fs.Remove(s.ballastName()) != nil {
+		return false
 	}
+	s.log.Warn("disk full: the ballast file is given up so that cursors can be written")
+	return true
 }
 
 // restoreBallast writes the ballast file where there is none. Its bytes are not
 // zero, so that no file system can keep them for nothing.
 func (s *Spool) restoreBallast() {
-	if s.writer.ballast || s.o.Checkpoints != nil || s.troubled() {
+	if s.ballast.Load() || s.o.Checkpoints != nil || s.troubled() {
 		return
 	}
 	f, err := s.fs.Create(s.ballastName())
 	if isExist(err) {
-		s.writer.ballast = true
+		s.ballast.Store(true)
 		return
 	}
 	if err != nil {
@@ -65,7 +69,7 @@ func (s *Spool) restoreBallast() {
 		_ = s.fs.Remove(s.ballastName())
 		return
 	}
-	s.writer.ballast = true
+	s.ballast.Store(true)
 }
 
 func (s *Spool) troubled() bool {

@@ -157,7 +157,7 @@ func (c *Cursor) keep() error {
 	if err := c.write(jrAdvance, body); err != nil || c.s.o.Sync.Mode == SyncNever {
 		return err
 	}
-	return c.journal.file.Sync()
+	return c.sync()
 }
 
 // dropOldest makes the outputs that allow it let go of the oldest segment, if

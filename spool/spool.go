@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
@@ -49,6 +50,9 @@ type Spool struct {
 	checkpoints   checkpoints
 	// uncertain counts cursors that went on where the marks knew them to be.
 	uncertain int64
+
+	// ballast says that the ballast file is there.
+	ballast atomic.Bool
 
 	// freed gets a token when a cursor has moved: a full spool may have room.
 	freed chan struct{}
