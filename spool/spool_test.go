@@ -377,6 +377,28 @@ func TestStagedFramesAreInDoubtAfterAKill(t *testing.T) {
 	shut(t, s)
 }
 
+func TestRewoundRecordsArePendingAgain(t *testing.T) {
+	fs := vfs.Memory()
+	s := open(t, fs, Options{Outputs: []Output{{ID: "o", Lane: "l"}}})
+	put(t, s, "l", 1, "a", "b")
+	at := s.Status().Next
+	put(t, s, "l", 2, "c", "d", "e")
+	c := cursor(t, s, "o")
+	wantValues(t, take(t, c), "a", "b", "c", "d", "e")
+	if err := c.Rewind(at); err != nil {
+		t.Fatal(err)
+	}
+	if st := outputStatus(t, s, "o"); st.Acked != 2 || st.PendingRecords != 3 {
+		t.Fatalf("status %+v", st)
+	}
+	wantValues(t, take(t, c), "c", "d", "e")
+	if err := c.Rewind(-1); err == nil {
+		t.Fatal("rewound to before the spool")
+	}
+	shut(t, s)
+	balanced(t, fs)
+}
+
 func TestANewerFormatIsNotDamageAndIsNotTouched(t *testing.T) {
 	fs := vfs.Memory()
 	s := open(t, fs, Options{Outputs: []Output{{ID: "o", Lane: "l"}}})
