@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	iofs "io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -50,6 +51,8 @@ type journal struct {
 	file vfs.File
 	size int64
 	buf  []byte
+	// debris is the name of a journal that must go.
+	debris string
 }
 
 func journalName(id string, n int) string { return fmt.Sprintf("%s.%d.journal", id, n) }
@@ -163,6 +166,9 @@ func readAll(f vfs.File) ([]byte, error) {
 
 // add appends a record.
 func (j *journal) add(typ byte, body []byte) error {
+	if err := j.sweep(); err != nil {
+		return err
+	}
 	j.buf = appendJournalRecord(j.buf[:0], typ, body)
 	n, err := j.file.Writev([][]byte{j.buf}, j.size)
 	if err == nil && n < len(j.buf) {
@@ -187,30 +193,50 @@ func appendJournalRecord(b []byte, typ byte, body []byte) []byte {
 // compact begins a new journal with a snapshot, whole and synced before the old
 // one goes, since the file layer cannot rename.
 func (j *journal) compact(snapshot []byte) error {
-	for {
-		j.n++
-		name := filepath.Join(j.dir, journalName(j.id, j.n))
-		f, err := j.fs.Create(name)
-		if isExist(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		b := appendJournalRecord(nil, jrSnapshot, snapshot)
-		if n, err := f.Writev([][]byte{b}, 0); err != nil || n < len(b) {
-			return errors.Join(err, f.Close(), j.fs.Remove(name))
-		}
-		if err := errors.Join(f.Sync(), j.fs.SyncDir(j.dir)); err != nil {
-			return errors.Join(err, f.Close(), j.fs.Remove(name))
-		}
-		old, oldFile := j.name, j.file
-		j.file, j.size, j.name = f, int64(journalHeader+1+len(snapshot)), name
-		if oldFile == nil {
-			return nil
-		}
-		return errors.Join(oldFile.Close(), j.fs.Remove(old))
+	if err := j.sweep(); err != nil {
+		return err
 	}
+	var f vfs.File
+	err := iofs.ErrExist
+	for errors.Is(err, iofs.ErrExist) {
+		j.n++
+		f, err = j.fs.Create(filepath.Join(j.dir, journalName(j.id, j.n)))
+	}
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(j.dir, journalName(j.id, j.n))
+	b := appendJournalRecord(nil, jrSnapshot, snapshot)
+	n, err := f.Writev([][]byte{b}, 0)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		err = errors.Join(f.Sync(), j.fs.SyncDir(j.dir))
+	}
+	if err != nil {
+		j.debris = name
+		return errors.Join(err, f.Close(), j.sweep())
+	}
+	if j.file != nil {
+		// Where the old one stays, the next start removes it.
+		_, _ = j.file.Close(), j.fs.Remove(j.name)
+	}
+	j.file, j.size, j.name = f, int64(len(b)), name
+	return nil
+}
+
+// sweep removes a journal that could not be finished: a start would take it for the
+// newest. Nothing is written while it is there.
+func (j *journal) sweep() error {
+	if j.debris == "" {
+		return nil
+	}
+	if err := j.fs.Remove(j.debris); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+		return err
+	}
+	j.debris = ""
+	return nil
 }
 
 func (j *journal) close() error {
