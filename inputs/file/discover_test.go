@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/spillway/spillway/internal/config"
@@ -268,4 +269,31 @@ func TestWithoutWatchesScansSuffice(t *testing.T) {
 	if n := b.log.count("refuses to watch"); n != 1 {
 		t.Fatalf("said %d times, want once:\n%s", n, b.log)
 	}
+}
+
+// In the bubble days pass at once; notifications, which come from outside, are off.
+func TestIdleFilesAreNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.cfg.Watch, b.cfg.ScanInterval = "poll", time.Minute
+		b.write("a.log", "1\n")
+		b.start()
+		for range 3 {
+			time.Sleep(24 * time.Hour)
+			if seen := b.out.Resume()[0].Seen; time.Since(seen) > renewAfter+2*time.Minute {
+				t.Fatalf("last seen %v ago", time.Since(seen))
+			}
+		}
+		b.stop()
+		time.Sleep(48 * time.Hour)
+		b.start()
+		time.Sleep(2 * time.Minute)
+		if seen := b.out.Resume()[0].Seen; time.Since(seen) > 3*time.Minute {
+			t.Fatalf("last seen %v ago after a restart", time.Since(seen))
+		}
+		if n := b.out.Emitted(); n > 20 {
+			t.Fatalf("%d batches for an idle file", n)
+		}
+		b.stop()
+	})
 }

@@ -43,8 +43,9 @@ type file struct {
 	failed   bool      // it was said that it can't be read
 	dropped  bool      // it is not followed any more, though it may still be queued
 
-	batch uint64 // the number of the batch that index belongs to
-	index int    // of the source in that batch
+	noted time.Time // when its position was last put into a batch; zero: never
+	batch uint64    // the number of the batch that index belongs to
+	index int       // of the source in that batch
 
 	// partial is how many bytes from the offset hold no line end, once that
 	// is much; need is how long a read must be to make progress, 0 for any.
@@ -106,5 +107,6 @@ func (f *file) resume(s *saved) {
 	f.identity, f.content = s.identity, s.content
 	f.inode, f.birth = inode, birth
 	f.skipping, f.isCopy = s.skipping, s.isCopy
+	f.noted = s.position.Seen
 	f.records, f.bytes, f.cut, f.lost = s.position.Records, s.position.Bytes, s.position.Cut, s.position.Lost
 }

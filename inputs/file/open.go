@@ -47,8 +47,7 @@ func (r *reader) evict(f *file) {
 		}
 		var st stat
 		if !worst.unlinked && statFD(worst.fd, &st) == nil && st.links == 0 {
-			worst.unlinked = true
-			r.unchanged(worst, st.size)
+			worst.unlinked, worst.size = true, max(worst.size, st.size)
 			continue
 		}
 		if worst.unlinked && worst.size > worst.offset {

@@ -9,8 +9,13 @@ import (
 	"github.com/spillway/spillway/record"
 )
 
-// flushAfter is how long a batch may wait to be filled.
-const flushAfter = time.Second
+const (
+	// flushAfter is how long a batch may wait to be filled.
+	flushAfter = time.Second
+	// renewAfter is after what time the position of an idle file is committed
+	// again: the spool forgets the sources that have not been seen for days.
+	renewAfter = 6 * time.Hour
+)
 
 // reader knows all files and gives them their turns.
 type reader struct {
@@ -186,6 +191,7 @@ func (r *reader) note(f *file) *record.Batch {
 			r.flush.Reset(flushAfter)
 		}
 		f.batch, f.index = r.batchID, b.Source(f.source)
+		f.noted = r.now
 		r.inBatch = append(r.inBatch, f)
 	}
 	return b

@@ -328,3 +328,89 @@ func TestWhatIsTruncatedUnreadIsCounted(t *testing.T) {
 		t.Fatalf("want one warning:\n%s", b.log)
 	}
 }
+
+func TestWhatIsTruncatedDuringBackpressureIsCounted(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", "1\n")
+	b.start()
+	b.want("1")
+	unblock := b.out.Block()
+	b.write("b.log", strings.Repeat("2\n", 10_000)) // keeps the reader waiting
+	time.Sleep(50 * time.Millisecond)
+	b.write("a.log", "23456\n")
+	time.Sleep(50 * time.Millisecond)
+	b.truncate("a.log")
+	b.write("a.log", "7\n")
+	unblock()
+	b.out.Await(t, 10_002)
+	b.stop()
+	if b.lost() != int64(len("23456\n")) {
+		t.Fatalf("%d bytes counted as lost, want 6\n%s", b.lost(), b.log)
+	}
+}
+
+// A sibling that only begins like the truncated file is not its copy.
+func TestCopyIsTheSameToTheEnd(t *testing.T) {
+	b := newBench(t)
+	header := strings.Repeat("#", 2000)
+	b.write("a.log", header+"\n1\n2\n3\n")
+	b.once()
+	b.write("tmp", header+"\n4\n5\n6\n7\n")
+	b.rename("tmp", "a.log.1")
+	b.truncate("a.log")
+	b.write("a.log", "8\n")
+	b.once()
+	b.want(header, "1", "2", "3", header, "4", "5", "6", "7", "8")
+}
+
+func TestCopyOfAFileThatIsRenamedAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.cfg.Watch = "poll"
+	b.cfg.ScanInterval = 100 * time.Millisecond
+	b.write("a.log", "1\n2\n")
+	b.start()
+	b.want("1", "2")
+	b.copy("a.log", "a.log.1")
+	b.truncate("a.log")
+	b.rename("a.log", "a.log.2")
+	b.write("a.log", "3\n")
+	b.want("1", "2", "3")
+}
+
+func TestCopyOfAFileThatIsDeletedAtOnce(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		b := newBench(t)
+		b.cfg.Watch = "poll"
+		b.cfg.ScanInterval = 100 * time.Millisecond
+		b.write("a.log", "1\n2\n")
+		b.start()
+		b.want("1", "2")
+		if down {
+			b.stop()
+		}
+		b.copy("a.log", "a.log.1")
+		b.truncate("a.log")
+		b.remove("a.log")
+		b.write("a.log", "3\n")
+		if down {
+			b.start()
+		}
+		b.want("1", "2", "3")
+		b.stop()
+	}
+}
+
+func TestEndThatIsCutOffUnreadIsCounted(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", "1\npartial")
+	b.start()
+	b.want("1")
+	b.must(os.Truncate(b.path("a.log"), 2))
+	time.Sleep(50 * time.Millisecond)
+	b.write("a.log", "2\n")
+	b.want("1", "2")
+	b.stop()
+	if b.lost() != int64(len("partial")) {
+		t.Fatalf("%d bytes counted as lost, want 7", b.lost())
+	}
+}

@@ -91,6 +91,9 @@ func (r *reader) changed(f *file, st *stat) {
 		f.grown = r.now
 	}
 	f.glimpse = st.size
+	if !f.noted.IsZero() && r.now.Sub(f.noted) >= renewAfter {
+		r.note(f)
+	}
 	if r.full != nil && f.fd >= 0 && st.size > f.size && !f.isCopy {
 		r.unchanged(f, st.size) // its turn may be long in coming: know what would be lost
 	}
@@ -121,9 +124,6 @@ func (r *reader) renamed(others []sight, seen *int) (fresh []sight) {
 			*seen++
 			r.move(f, s.path)
 			r.changed(f, &s.stat)
-			if !f.isCopy {
-				r.check(f) // a copy of it may be among the new ones
-			}
 		}
 	}
 	return fresh
@@ -160,9 +160,6 @@ func (r *reader) leave() {
 			continue
 		}
 		r.enqueue(f)
-		if !f.isCopy {
-			r.check(f)
-		}
 	}
 }
 

@@ -17,12 +17,17 @@ func (r *reader) check(f *file) bool {
 		r.fail(f, reasonStat, err)
 		return false
 	}
-	if st.size < f.offset {
+	if f.cutShort(st.size) {
 		r.truncated(f, &st)
 	} else if !r.unchanged(f, st.size) {
 		return false
 	}
 	return f.generation == generation
+}
+
+// cutShort says whether a size is too small for the file that f was.
+func (f *file) cutShort(size int64) bool {
+	return size < f.offset || f.offset == 0 && size < f.size
 }
 
 // truncated begins f again, in a new generation. If a copy of what it was has
@@ -33,6 +38,8 @@ func (r *reader) truncated(f *file, st *stat) {
 	c := r.adoptCopy(f)
 	if c != nil {
 		kept = max(kept, c.size)
+	} else if f.offset == 0 && f.size > 0 && copied(f) {
+		kept = f.size
 	}
 	r.metrics.gens.Inc()
 	switch lost := f.size - kept; {
@@ -111,6 +118,23 @@ func rotationsOf(f *file) []sight {
 		}
 	}
 	return list
+}
+
+// copied says whether a file that may be a copy of f, which was not read at all,
+// begins as f did: it is read as a file of its own.
+func copied(f *file) bool {
+	for _, s := range rotationsOf(f) {
+		fd, err := open(s.path)
+		if err != nil {
+			continue
+		}
+		same, err := f.sameHead(fd)
+		closeFD(fd)
+		if err == nil && same && f.headLen > 0 && s.size >= f.size {
+			return true
+		}
+	}
+	return false
 }
 
 // unread says whether no line of the file has been read as its own.

@@ -39,7 +39,7 @@ func (r *reader) turn(f *file) {
 	}
 	idle := st.size == f.offset && st.mtime == f.mtime
 	switch {
-	case st.size < f.offset, st.size < f.size && f.offset == 0:
+	case f.cutShort(st.size):
 		r.truncated(f, &st)
 	case st.size < f.size:
 		r.shrunk(f, st.size)
