@@ -107,6 +107,16 @@ func levelOf(name string) (int, bool) {
 	return 0, false
 }
 
+// kinds are the folders that hold components and, themselves, their contract.
+var kinds = []string{"inputs", "processors", "outputs"}
+
+// isComponent says whether a package is an input, a processor or an output.
+func isComponent(name string) bool {
+	_, support := testSupport[name]
+	kind, component, nested := strings.Cut(name, "/")
+	return nested && !support && component != "all" && slices.Contains(kinds, kind)
+}
+
 // forbidden says why importer may not import imported; empty if it may.
 func forbidden(importer, imported string, inTest bool) string {
 	from, ok := levelOf(importer)
@@ -123,6 +133,12 @@ func forbidden(importer, imported string, inTest bool) string {
 	switch {
 	case !ok:
 		return imported + " has no level: give it one in imports_test.go"
+	case isComponent(imported) && path.Base(importer) != "all":
+		return importer + " imports " + imported + ": only the list of all components names one"
+	case isComponent(importer) && slices.Contains(kinds, imported) && path.Dir(importer) != imported:
+		return importer + " imports " + imported + ", the contract of another kind"
+	case path.Base(imported) == "all" && importer != "cmd/spillway":
+		return importer + " imports " + imported + ": only the program is built with all components"
 	case support && !fromSupport:
 		return importer + " is shipped, and imports " + imported + ", which is for tests"
 	case to >= from:
@@ -160,6 +176,12 @@ func TestForbiddenImportsAreNoticed(t *testing.T) {
 		{"outputs/file", "outputs/tcp", false, true},
 		{"outputs/file", "outputs/tcp", true, true},
 		{"pipeline", "outputs/file", false, true},
+		{"admin", "inputs/file", false, true},
+		{"internal/demo", "processors/json", false, true},
+		{"inputs/file", "outputs", false, true},
+		{"pipeline", "outputs/all", false, true},
+		{"admin", "inputs/all", false, true},
+		{"benchmarks", "record", false, true},
 		{"spool", "outputs", false, true},
 		{"spool/vfs", "spool", false, true},
 		{"spool", "spool/vfs/faultfs", false, true},
