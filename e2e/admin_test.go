@@ -67,6 +67,7 @@ func TestTheAdminPortTellsAndChangesNothing(t *testing.T) {
 	reloadOverSocket(t, p)
 	run.Kill()
 	run.Wait(t, patient)
+	runOnce(t, p, 100)
 }
 
 // reloadOverSocket asks for a reload where that is allowed.

@@ -144,6 +144,8 @@ func TestSIGQUITDumpsStacks(t *testing.T) {
 	if r := run.Wait(t, patient); r.Code == 0 || !strings.Contains(r.Stderr, "goroutine ") || !strings.Contains(r.Stderr, "pipeline.(*Daemon).Run") {
 		t.Fatalf("ended with %d:\n%s", r.Code, r.Stderr)
 	}
+	writeLines(t, p, "logs/a.log", 0, 100)
+	runOnce(t, p, 100)
 }
 
 func TestOneBlockedOutputHoldsNoOther(t *testing.T) {
