@@ -279,9 +279,17 @@ func (s *Spool) commit(p *record.Position) {
 	old.State = state
 }
 
+// forgetGrace is for how long after the start nothing is forgotten: after a long
+// time off, the inputs must first see what is still there. It is longer than an
+// input waits before it renews the position of an idle source.
+const forgetGrace = 12 * time.Hour
+
 // forget lets go of sources that have not been seen for long. The caller holds
 // mu.
 func (s *Spool) forget(now time.Time) {
+	if now.Sub(s.opened) < min(forgetGrace, s.o.ForgetAfter) {
+		return
+	}
 	for key, p := range s.st.sources {
 		if !p.Seen.IsZero() && now.Sub(p.Seen) > s.o.ForgetAfter {
 			delete(s.st.sources, key)
