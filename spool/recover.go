@@ -20,7 +20,7 @@ import (
 func Open(fs vfs.FS, dir string, o Options) (*Spool, error) {
 	o = o.withDefaults()
 	s := &Spool{
-		fs: fs, dir: dir, o: o, log: o.Log,
+		fs: fs, dir: dir, o: o, log: o.Log, opened: time.Now(),
 		turn: make(chan struct{}, 1), syncTurn: make(chan struct{}, 1),
 		st: newState(), freed: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
 	}

@@ -24,7 +24,8 @@ type Spool struct {
 	o   Options
 	log *slog.Logger
 
-	turn chan struct{}
+	opened time.Time
+	turn   chan struct{}
 	// syncTurn is held during a sync, so that none can follow a failed one.
 	syncTurn chan struct{}
 	writer   writer

@@ -196,18 +196,27 @@ func TestPositionsAreThoseOfTheLastMark(t *testing.T) {
 	shut(t, s)
 }
 
-func TestSourcesThatAreGoneAreForgotten(t *testing.T) {
+func TestSourcesThatAreGoneAreForgottenButNotForBeingOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := vfs.Memory()
-		o := Options{Outputs: []Output{{ID: "o", Lane: "l"}}, ForgetAfter: time.Hour}
+		o := Options{SegmentBytes: 1 << 10, Outputs: []Output{{ID: "o", Lane: "l"}}, ForgetAfter: time.Hour}
 		s := open(t, fs, o)
 		put(t, s, "l", 1, "x")
 		shut(t, s)
 		time.Sleep(2 * time.Hour)
-		o.BootID = "next"
-		s = open(t, fs, o) // a new boot begins a segment
-		if ps := s.Resume(""); len(ps) != 0 {
-			t.Fatalf("still known: %+v", ps)
+		o.BootID = "next" // a new boot begins a segment
+		s = open(t, fs, o)
+		if ps := s.Resume(""); len(ps) != 1 {
+			t.Fatalf("forgotten for being off: %+v", ps)
+		}
+		time.Sleep(2 * time.Hour)
+		for range 20 {
+			if err := s.Append(t.Context(), &Group{Positions: []record.Position{{Source: "in/b", Seen: time.Now()}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ps := s.Resume(""); len(ps) != 1 || ps[0].Source != "in/b" {
+			t.Fatalf("known: %+v, want the source that is still seen", ps)
 		}
 		shut(t, s)
 	})
