@@ -185,8 +185,16 @@ func (s *Spool) expire(now time.Time) {
 	if s.o.MaxAge == 0 {
 		return
 	}
-	for i := 0; i+1 < len(s.segments) && s.segments[i+1].created < now.Add(-s.o.MaxAge).UnixMilli(); i++ {
-		s.dropTo(s.segments[i+1], "the records are older than max_age")
+	for _, following := range s.segments[1:] {
+		began, err := following.began()
+		if err != nil {
+			s.log.Error("the age of a segment cannot be read; it is kept", "segment", following.name, "error", err)
+			return
+		}
+		if now.Sub(began) <= s.o.MaxAge {
+			return
+		}
+		s.dropTo(following, "the records are older than max_age")
 	}
 }
 

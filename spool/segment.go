@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spillway/spillway/spool/recordbatch"
 	"github.com/spillway/spillway/spool/vfs"
@@ -23,7 +24,8 @@ type segment struct {
 	file       vfs.File
 	// size is how many bytes of the file are good.
 	size int64
-	// created is when it began, in Unix milliseconds.
+	// created is when it began, in Unix milliseconds; 0 if that has not been
+	// read. See began.
 	created int64
 	// lanes counts the records that each lane had when it began; nil if that
 	// has not been read.
@@ -108,6 +110,20 @@ type scanner struct {
 
 func newScanner(seg *segment) scanner {
 	return scanner{file: seg.file, end: seg.size, expected: seg.base}
+}
+
+// began returns when the segment began: the time of its opening, which is read
+// once where a former process wrote it. The caller holds the spool's mu.
+func (s *segment) began() (time.Time, error) {
+	if s.created == 0 {
+		sc := newScanner(s)
+		opening, err := sc.header()
+		if err != nil {
+			return time.Time{}, err
+		}
+		s.created = opening.MaxTimestamp
+	}
+	return time.UnixMilli(s.created), nil
 }
 
 // errBad says that the bytes at the scanner's position are no good batch.

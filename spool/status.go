@@ -80,7 +80,9 @@ func (s *Spool) behind(c *Cursor, o *OutputStatus, now time.Time) {
 		seg := s.segments[i]
 		o.PendingBytes += seg.size
 		if seg.base <= c.out.acked {
-			o.OldestUnsent = now.Sub(time.UnixMilli(seg.created))
+			if began, err := seg.began(); err == nil {
+				o.OldestUnsent = now.Sub(began)
+			}
 			break
 		}
 	}
