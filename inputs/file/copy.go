@@ -142,13 +142,13 @@ func (r *reader) startAt(c, o *file, at mark) {
 	r.enqueue(c)
 }
 
-// continueAt makes c, which has the same bytes as o up to there, go on where o
+// continueAt makes f, which has the same bytes as o up to there, go on where o
 // was.
-func (c *file) continueAt(o *file) {
-	size := c.size
-	c.content = o.content
-	c.generation, c.size = 0, size
-	c.tail = append(c.tail[:0], o.tail...)
-	c.skipping = o.skipping
-	c.partial, c.need = 0, 0
+func (f *file) continueAt(o *file) {
+	size := f.size
+	f.content = o.content
+	f.generation, f.size = 0, size
+	f.tail = append(f.tail[:0], o.tail...)
+	f.skipping = o.skipping
+	f.partial, f.need = 0, 0
 }

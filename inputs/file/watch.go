@@ -223,8 +223,3 @@ func (w *watcher) add(path string, is inode, now time.Time) {
 	}
 	w.said = true
 }
-
-// complete says whether every folder of d is watched.
-func (w *watcher) complete(d *discovery) bool {
-	return w != nil && len(w.watched) >= len(d.folders)
-}
