@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spillway/spillway/inputs/inputstest"
 )
 
 func TestRenamedFileIsReadToItsEnd(t *testing.T) {
@@ -303,10 +305,12 @@ func TestWhatIsDeletedUnreadIsCounted(t *testing.T) {
 	b.remove("c.log")
 	time.Sleep(50 * time.Millisecond)
 	unblock()
-	b.out.Await(t, 10_003)
+	inputstest.AwaitFor(t, func() bool { return b.out.Count() >= 10_003 }, func() string { return b.log.String() })
 	b.stop()
-	if b.lost() != 12 {
-		t.Fatalf("%d bytes counted as lost, want 12\n%s", b.lost(), b.log)
+	// On a busy machine the reader may have come to one of them in time.
+	late := b.out.Count() - 10_003
+	if late > 1 || b.lost() != int64(12-6*late) {
+		t.Fatalf("%d bytes counted as lost, and %d of 2 lines read\n%s", b.lost(), late, b.log)
 	}
 }
 
