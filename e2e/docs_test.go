@@ -114,3 +114,59 @@ func TestConfigurationsThatPagesShowAreValid(t *testing.T) {
 		t.Error("no page shows a configuration")
 	}
 }
+
+// The page that explains the code must not speak of code that is gone.
+func TestCodeThatTheArchitectureNamesExists(t *testing.T) {
+	page, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, bases := goSources(t)
+	file := regexp.MustCompile("`([a-z0-9_/]+\\.go)`")
+	for _, m := range file.FindAllSubmatch(page, -1) {
+		if name := string(m[1]); !bases[name] && !exists("../"+name) {
+			t.Errorf("there is no file %s", name)
+		}
+	}
+	member := regexp.MustCompile("`([A-Za-z]+)\\.([A-Za-z]+)`")
+	named := member.FindAllSubmatch(page, -1)
+	if len(named) < 20 {
+		t.Errorf("only %d functions are named", len(named))
+	}
+	for _, m := range named {
+		if string(m[2]) == "go" || string(m[2]) == "md" {
+			continue
+		}
+		method := regexp.MustCompile(`func \(\w+ \*?` + string(m[1]) + `\) ` + string(m[2]) + `\(`)
+		inInterface := regexp.MustCompile(`(?s)type ` + string(m[1]) + ` interface \{.*?\n\t` + string(m[2]) + `\(`)
+		inPackage := regexp.MustCompile(`(?s)package ` + string(m[1]) + `\n.*?\n(?:func|type) ` + string(m[2]) + `\b`)
+		if !method.MatchString(sources) && !inInterface.MatchString(sources) && !inPackage.MatchString(sources) {
+			t.Errorf("there is no %s.%s", m[1], m[2])
+		}
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// goSources is the text of all Go files that are no tests, and their base names.
+func goSources(t *testing.T) (text string, bases map[string]bool) {
+	t.Helper()
+	var all strings.Builder
+	bases = map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		bases[d.Name()] = true
+		source, err := os.ReadFile(path)
+		all.Write(source)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String(), bases
+}
