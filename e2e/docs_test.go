@@ -15,7 +15,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, pattern := range []string{"../*.md", "../docs/*.md", "../e2e/*.md", "../benchmarks/*.md"} {
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../e2e/*.md", "../benchmarks/*.md", "../*/*/doc.md"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v, %v", pattern, names, err)
@@ -169,4 +169,28 @@ func goSources(t *testing.T) (text string, bases map[string]bool) {
 		t.Fatal(err)
 	}
 	return all.String(), bases
+}
+
+func TestMetricsThatPagesNameExist(t *testing.T) {
+	p, admin := testkit.NewProgram(t), freeAddress(t)
+	p.Write(t, configFile, strings.Replace(pipelineYAML(readLogs+rawToFile), `listen: ""`, "listen: "+admin, 1))
+	p.Start(t, "run", "-c", configFile)
+	var metrics string
+	testkit.WaitFor(t, "the metrics of all components", patient, func() bool {
+		_, metrics = get(admin, "/metrics")
+		return strings.Contains(metrics, "spillway_input_file_files{") && strings.Contains(metrics, "spillway_output_routed_records_total{")
+	})
+	named := regexp.MustCompile("`(spillway_[a-z_]*[a-z])`")
+	checked := 0
+	for page, text := range pages(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			checked++
+			if !strings.Contains(metrics, "\n"+m[1]+"{") {
+				t.Errorf("%s names the metric %s, which there is not", page, m[1])
+			}
+		}
+	}
+	if checked < 10 {
+		t.Errorf("only %d metrics were found on the pages", checked)
+	}
 }
