@@ -88,24 +88,30 @@ func (c *Cursor) sync() error {
 	if c.journal == nil {
 		return nil
 	}
-	err := c.journal.file.Sync()
+	err := c.journal.sync()
 	if err != nil {
 		err = c.renew()
 	}
 	return err
 }
 
-// catchUp writes what could not be written before.
+// catchUp writes what could not be written before, and makes the journal durable:
+// what was acknowledged longer ago than the keeper's pace is not delivered again
+// after a power cut.
 func (c *Cursor) catchUp() {
 	if c.journal == nil {
 		return
 	}
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	if len(c.backlog) == 0 {
-		return
+	var err error
+	if len(c.backlog) > 0 {
+		err = c.flush()
 	}
-	if err := c.flush(); err != nil {
+	if err == nil && c.journal.dirty && c.s.o.Sync.Mode != SyncNever {
+		err = c.sync()
+	}
+	if err != nil {
 		c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
 	}
 }

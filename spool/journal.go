@@ -51,6 +51,8 @@ type journal struct {
 	file vfs.File
 	size int64
 	buf  []byte
+	// dirty says that something was written since the last sync.
+	dirty bool
 	// debris is the name of a journal that must go.
 	debris string
 }
@@ -178,6 +180,7 @@ func (j *journal) add(typ byte, body []byte) error {
 		return errors.Join(err, j.file.Truncate(j.size))
 	}
 	j.size += int64(n)
+	j.dirty = true
 	return nil
 }
 
@@ -222,7 +225,7 @@ func (j *journal) compact(snapshot []byte) error {
 		// Where the old one stays, the next start removes it.
 		_, _ = j.file.Close(), j.fs.Remove(j.name)
 	}
-	j.file, j.size, j.name = f, int64(len(b)), name
+	j.file, j.size, j.name, j.dirty = f, int64(len(b)), name, false
 	return nil
 }
 
@@ -236,6 +239,15 @@ func (j *journal) sweep() error {
 		return err
 	}
 	j.debris = ""
+	return nil
+}
+
+// sync makes what was written durable.
+func (j *journal) sync() error {
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.dirty = false
 	return nil
 }
 

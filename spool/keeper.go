@@ -8,8 +8,8 @@ import (
 // keepEvery is how often the keeper looks.
 const keepEvery = time.Second
 
-// keeper deletes what outputs have passed, drops what is too old, and keeps the
-// ballast in place, also while nothing is appended.
+// keeper deletes what outputs have passed, drops what is too old, keeps the ballast
+// in place, and makes the cursors durable, also while nothing is appended.
 func (s *Spool) keeper() {
 	t := time.NewTicker(keepEvery)
 	defer t.Stop()
