@@ -43,6 +43,7 @@ type Cursor struct {
 	// Next owns these.
 	reading scanner
 	seg     *segment
+	missing missing
 }
 
 // counts are an output's part of the law of conservation.
@@ -322,6 +323,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 		case isEOF(err) || c.reading.expected >= limit || err == nil && e.NextOffset() > limit:
 			s.mu.Lock()
 			defer s.mu.Unlock()
+			c.closeGap(s.countsAt(limit))
 			c.next = max(c.next, min(limit, s.visible))
 			c.seg = nil
 			c.pass()
@@ -335,6 +337,9 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 		wanted := !e.Control() && e.BaseOffset >= c.next && c.wants(e.BaseOffset, e.ProducerEpoch)
 		s.mu.Unlock()
 		if !wanted {
+			if err := c.tally(e); err != nil {
+				return c.unreadable(err)
+			}
 			c.reading.pass(e)
 			continue
 		}
@@ -348,6 +353,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 			f.Release()
 			return nil, true, c.skipBad(err, limit)
 		}
+		c.missing.seen += int64(e.Count)
 		c.reading.pass(e)
 		f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
 		s.mu.Lock()
@@ -380,6 +386,7 @@ func (c *Cursor) seek() int64 {
 	if seg := s.segments[i]; seg != c.seg {
 		c.seg = seg
 		c.reading = scanner{file: seg.file, expected: seg.base, buf: c.reading.buf}
+		c.missing = missing{lane: c.out.laneAt(c.next)}
 	}
 	c.reading.end = c.seg.size
 	if i+1 < len(s.segments) {

@@ -321,7 +321,9 @@ func (s *Spool) quarantine(offset int64, data []byte) error {
 		if err != nil {
 			return err
 		}
+		s.mu.Lock()
 		s.quarantined += int64(len(data))
+		s.mu.Unlock()
 		s.log.Error("unreadable bytes are kept aside", "offset", offset, "bytes", len(data))
 		n, err := f.Writev([][]byte{data}, 0)
 		if err == nil && n < len(data) {

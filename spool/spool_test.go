@@ -470,6 +470,9 @@ func TestBadBytesInWhatWasSyncedAreKeptAsideAndSkipped(t *testing.T) {
 	if err != nil || len(kept) == 0 || s.Status().QuarantinedBytes == 0 {
 		t.Fatalf("nothing was kept aside: %v, %v", kept, err)
 	}
+	if st := outputStatus(t, s, "o"); st.Acked != 4 || st.Dropped != 1 || st.PendingRecords != 0 {
+		t.Fatalf("status %+v", st)
+	}
 	shut(t, s)
 }
 
