@@ -93,7 +93,7 @@ soak-kill:
 
 .PHONY: soak-model
 soak-model:
-	SPILLWAY_SOAK=$(SOAK_TIME) SPILLWAY_EVIDENCE=$(EVIDENCE) $(GO) test -count=1 -timeout 12h -v -run 'Model' ./spool
+	SPILLWAY_SOAK=$(SOAK_TIME) SPILLWAY_EVIDENCE=$(EVIDENCE) $(GO) test -count=1 -timeout 12h -run 'Model' ./spool
 
 .PHONY: soak-fuzz
 soak-fuzz:
