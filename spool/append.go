@@ -53,37 +53,41 @@ func (s *Spool) Append(ctx context.Context, g *Group) error {
 }
 
 func (s *Spool) append(ctx context.Context, g *Group) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	defer context.AfterFunc(s.closing, stop)()
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return s.ended(ctx)
-	}
-	defer func() { <-s.turn }()
 	size := int64(0)
 	for _, f := range g.Frames {
 		size += int64(len(f.Data))
 	}
-	if err := s.makeRoom(ctx, size, len(g.dead) > 0); err != nil {
-		return err
-	}
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := s.write(g)
-		if err == nil {
-			s.setTrouble("")
-			return nil
-		}
-		s.setTrouble(err.Error())
-		s.log.Error("cannot write to the spool; trying again", "error", err)
-		if errors.Is(err, syscall.ENOSPC) {
-			s.dropBallast()
-		}
+	for wait := 10 * time.Millisecond; ; {
 		select {
-		case <-time.After(wait):
+		case s.turn <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.closing.Done():
+			return ErrClosed
+		}
+		pause, err := time.Second, error(nil)
+		if s.room(size, len(g.dead) > 0) {
+			if err = s.write(g); err == nil {
+				s.setTrouble("")
+				<-s.turn
+				return nil
+			}
+			s.setTrouble(err.Error())
+			s.log.Error("cannot write to the spool; trying again", "error", err)
+			if errors.Is(err, syscall.ENOSPC) {
+				s.dropBallast()
+			}
+			pause, wait = wait, min(2*wait, 5*time.Second)
+		}
+		// What is waited for may need the turn: a dead letter, a sync that failed.
+		<-s.turn
+		select {
+		case <-s.freed:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return s.ended(ctx)
+		case <-s.closing.Done():
+			return ErrClosed
 		}
 	}
 }
@@ -128,6 +132,9 @@ func (s *Spool) write(g *Group) error {
 	}
 	failpoint.Hit("append.done")
 	s.publish(g, n, at+1)
+	if g.Durable != nil && s.o.Sync.Mode != SyncAlways {
+		g.Durable(nil)
+	}
 	return nil
 }
 
@@ -229,9 +236,6 @@ func (s *Spool) publish(g *Group, n, next int64) {
 	} else {
 		s.visible = next
 		s.wake()
-		if g.Durable != nil {
-			g.Durable(nil)
-		}
 	}
 	if s.o.Sync.Mode == SyncAlways || s.unsyncedBytes >= unsyncedMax/2 {
 		signal(s.dirty)

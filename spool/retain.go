@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -38,38 +37,44 @@ func (s *Spool) warnEarly(used int64) {
 	w.warned, w.warnedBytes = time.Now(), used
 }
 
-// makeRoom waits until size bytes fit. Dead letters may use the reserve. The
-// caller holds the turn.
-func (s *Spool) makeRoom(ctx context.Context, size int64, dead bool) error {
+// room says whether size bytes may be written now, and makes room for them if it
+// can. Dead letters may use the reserve. The caller holds the turn.
+func (s *Spool) room(size int64, dead bool) bool {
 	limit := s.o.MaxBytes
 	if dead {
 		limit += reserveBytes
+	}
+	if s.tooMuchUnsynced() {
+		signal(s.dirty)
+		return false
 	}
 	for {
 		used := s.used()
 		s.warnEarly(used)
 		if used+size <= limit {
-			return nil
+			return true
 		}
 		if err := s.free(); err != nil {
 			s.setTrouble(err.Error())
+			return false
 		}
 		if used := s.used(); used+size <= limit || used <= s.smallest() {
-			s.setTrouble("")
-			return nil
+			return true
 		}
-		if s.dropOldest() {
-			continue
-		}
-		s.setTrouble(full)
-		s.log.Warn(full, "bytes", used, "max_bytes", s.o.MaxBytes)
-		select {
-		case <-s.freed:
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return s.ended(ctx)
+		if !s.dropOldest() {
+			s.setTrouble(full)
+			s.log.Warn(full, "bytes", used, "max_bytes", s.o.MaxBytes)
+			return false
 		}
 	}
+}
+
+// tooMuchUnsynced says that a sync has to succeed before more may be written: what is
+// not synced is held in memory.
+func (s *Spool) tooMuchUnsynced() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unsyncedBytes >= unsyncedMax
 }
 
 func (s *Spool) used() int64 {

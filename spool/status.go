@@ -131,13 +131,15 @@ func (s *Spool) Close() error {
 		}
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, a := range s.waiting {
-		a.tell(ErrClosed)
-	}
+	unsynced := s.waiting
 	s.waiting = nil
 	s.tail.shrink(-1)
-	return errors.Join(err, s.closeFiles())
+	err = errors.Join(err, s.closeFiles())
+	s.mu.Unlock()
+	for _, a := range unsynced {
+		a.tell(ErrClosed)
+	}
+	return err
 }
 
 // settle makes everything durable, and says so in a last mark, so that after a

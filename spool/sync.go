@@ -82,6 +82,14 @@ func (s *Spool) sync() bool {
 
 // durable notes that everything before end is synced.
 func (s *Spool) durable(end int64) {
+	for _, a := range s.settleSynced(end) {
+		a.tell(nil)
+	}
+	signal(s.freed)
+}
+
+// settleSynced lets go of what is synced, and returns who is to be told.
+func (s *Spool) settleSynced(end int64) []answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
@@ -98,10 +106,12 @@ func (s *Spool) durable(end int64) {
 		s.wake()
 	}
 	n = 0
-	for ; n < len(s.waiting) && s.waiting[n].end <= end; n++ {
-		s.waiting[n].tell(nil)
+	for n < len(s.waiting) && s.waiting[n].end <= end {
+		n++
 	}
+	told := slices.Clone(s.waiting[:n])
 	s.waiting = slices.Delete(s.waiting, 0, n)
+	return told
 }
 
 // mend writes the unsynced groups again until a sync of them succeeds, or the
