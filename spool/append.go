@@ -28,6 +28,17 @@ type writer struct {
 	warnedBytes int64
 }
 
+// began notes that a segment has begun with an opening of so many bytes.
+func (w *writer) began(segmentBytes, opening int64) {
+	w.opening, w.full = opening, max(segmentBytes, openingRatio*opening)
+}
+
+// Waits between attempts grow from the first to the longest.
+const (
+	firstWait   = 10 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
 // written is a group that has been written but not yet synced, as it must be
 // written again if the sync fails.
 type written struct {
@@ -57,7 +68,7 @@ func (s *Spool) append(ctx context.Context, g *Group) error {
 	for _, f := range g.Frames {
 		size += int64(len(f.Data))
 	}
-	for wait := 10 * time.Millisecond; ; {
+	for wait := firstWait; ; {
 		select {
 		case s.turn <- struct{}{}:
 		case <-ctx.Done():
@@ -77,7 +88,7 @@ func (s *Spool) append(ctx context.Context, g *Group) error {
 			if errors.Is(err, syscall.ENOSPC) {
 				s.dropBallast()
 			}
-			pause, wait = wait, min(2*wait, 5*time.Second)
+			pause, wait = wait, min(2*wait, longestWait)
 		}
 		// What is waited for may need the turn: a dead letter, a sync that failed.
 		<-s.turn
@@ -193,7 +204,7 @@ func (s *Spool) buildMark(g *Group, now time.Time) {
 				l.records += int64(f.Count)
 			}
 		}
-		if l.records != s.st.lanes[i].records {
+		if l.records != s.st.lanes[i].records || !l.marked {
 			w.scratch = appendLane(w.scratch[:0], i, l)
 			w.mark.entry(tagLane, w.scratch)
 		}
@@ -216,6 +227,9 @@ func (s *Spool) publish(g *Group, n, next int64) {
 	s.st.account.Add(&g.Account)
 	for i := range g.Positions {
 		s.commit(&g.Positions[i])
+	}
+	for i := range s.st.lanes {
+		s.st.lanes[i].marked = true
 	}
 	for _, f := range g.Frames {
 		s.st.lanes[f.Lane].records += int64(f.Count)

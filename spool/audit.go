@@ -3,6 +3,7 @@ package spool
 import (
 	"cmp"
 	"errors"
+	"path/filepath"
 	"slices"
 
 	"github.com/spillway/spillway/record"
@@ -38,7 +39,9 @@ type frameAt struct {
 // Audit reads the whole spool in dir. Beside a running process the figures are
 // those of slightly different moments, and need not balance.
 func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
-	cursors, err := auditCursors(fs, dir)
+	// Before the frames, so that what is acknowledged meanwhile counts as pending
+	// and not twice.
+	cursors, err := readCursors(fs, filepath.Join(dir, "outputs"))
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +70,10 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 	}
 	slices.SortFunc(report.Sources, func(a, b record.Position) int { return cmp.Compare(a.Source, b.Source) })
 	for id, known := range st.outputs {
-		c := cursors(id, known)
+		c := cursors[id]
+		if c == nil {
+			c = &Cursor{out: &outputState{acked: known.acked}}
+		}
 		o := OutputStatus{
 			ID: id, Frontier: c.out.acked, Routed: st.routed(known),
 			Acked: c.count.Acked, DeadLettered: c.count.DeadLettered, Dropped: c.count.Dropped,
@@ -86,40 +92,4 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 // acknowledged says whether the frame at base, behind the frontier, is done.
 func (c *Cursor) acknowledged(base int64) bool {
 	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.base == base })
-}
-
-// auditCursors returns a reader of the outputs' journals as they are now: before
-// the frames are looked at, so that what is acknowledged meanwhile counts as
-// pending and not twice.
-func auditCursors(fs vfs.FS, dir string) (func(id string, known *outputState) *Cursor, error) {
-	s := &Spool{fs: fs, dir: dir}
-	names, err := fs.List(s.path("outputs"))
-	if err != nil {
-		return nil, err
-	}
-	read := map[string]*Cursor{}
-	for _, e := range names {
-		id, _, ok := parseJournalName(e.Name)
-		if !ok || read[id] != nil {
-			continue
-		}
-		c := &Cursor{s: s, out: &outputState{}}
-		f, _, err := findJournal(fs, s.path("outputs"), id, c.replay)
-		if errors.Is(err, errNoJournal) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		read[id] = c
-		if err := f.file.Close(); err != nil {
-			return nil, err
-		}
-	}
-	return func(id string, known *outputState) *Cursor {
-		if c := read[id]; c != nil {
-			return c
-		}
-		return &Cursor{s: s, out: &outputState{acked: known.acked}}
-	}, nil
 }

@@ -8,7 +8,6 @@ import (
 	iofs "io/fs"
 	"path/filepath"
 	"slices"
-	"syscall"
 )
 
 func isEOF(err error) bool   { return errors.Is(err, io.EOF) }
@@ -57,10 +56,7 @@ func (c *Cursor) flush() error {
 		}
 	}
 	for n, r := range c.backlog {
-		err := c.journal.add(r.typ, r.body)
-		if errors.Is(err, syscall.ENOSPC) && c.s.dropBallast() {
-			err = c.journal.add(r.typ, r.body)
-		}
+		err := c.s.withBallast(func() error { return c.journal.add(r.typ, r.body) })
 		if err != nil {
 			c.backlog = slices.Delete(c.backlog, 0, n)
 			return err

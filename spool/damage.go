@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -98,7 +99,7 @@ func (c *Cursor) skipBad(cause error, limit int64) error {
 		return err
 	}
 	s.log.Error("bad bytes in the spool are skipped", "output", c.spec.ID, "segment", c.seg.name, "position", from, "bytes", len(data), "error", cause)
-	if err := s.quarantine(offset, data); err != nil {
+	if err := s.quarantine(fmt.Sprintf("%020d", offset), data); err != nil {
 		s.log.Error("cannot keep bad bytes aside", "error", err)
 	}
 	s.mu.Lock()

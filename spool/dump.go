@@ -22,7 +22,8 @@ type SegmentInfo struct {
 
 // Segments lists the segment files of the spool in dir, by offset.
 func Segments(fs vfs.FS, dir string) ([]SegmentInfo, error) {
-	segs, _, err := listSegments(fs, dir)
+	all, err := listSegments(fs, dir)
+	segs, _ := latest(all)
 	var infos []SegmentInfo
 	for _, s := range segs {
 		infos = append(infos, SegmentInfo{s.name, s.base, s.size})
@@ -58,10 +59,11 @@ func Walk(fs vfs.FS, dir string, visit func(Entry) error) error {
 }
 
 func walk(fs vfs.FS, dir string, visit func(Entry) error) (*state, error) {
-	segs, _, err := listSegments(fs, dir)
+	all, err := listSegments(fs, dir)
 	if err != nil {
 		return nil, err
 	}
+	segs, _ := latest(all)
 	st := newState()
 	for i, seg := range segs {
 		end := int64(1<<63 - 1)

@@ -26,6 +26,9 @@ const (
 	jrAdvance  = 4 // the frontier and the counts
 )
 
+// journalVersion is the version of a journal, the first byte of its snapshot.
+const journalVersion = 1
+
 // journalHeader is what stands before a record: its length and its CRC-32C, both
 // u32 big-endian, of the type byte and the body.
 const journalHeader = 8
@@ -55,6 +58,9 @@ type journal struct {
 	dirty bool
 	// debris is the name of a journal that must go.
 	debris string
+	// older are journals that this one stands for; unreadable are those that
+	// cannot be read.
+	older, unreadable []string
 }
 
 func journalName(id string, n int) string { return fmt.Sprintf("%s.%d.journal", id, n) }
@@ -67,56 +73,89 @@ func parseJournalName(name string) (id string, n int, ok bool) {
 	return id, n, isJournal && has && err == nil
 }
 
+// readCursors reads the journals in dir, by output. Those that cannot be read are
+// left out.
+func readCursors(fs vfs.FS, dir string) (map[string]*Cursor, error) {
+	entries, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	cursors := map[string]*Cursor{}
+	for _, e := range entries {
+		id, _, ok := parseJournalName(e.Name)
+		if !ok || cursors[id] != nil {
+			continue
+		}
+		c := &Cursor{out: &outputState{}}
+		j, err := findJournal(fs, dir, id, c.replay)
+		switch {
+		case errors.Is(err, errNoJournal):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		_ = j.file.Close()
+		cursors[id] = c
+	}
+	return cursors, nil
+}
+
 // openJournal opens the journal of id, gives its records to apply, and cuts a torn
-// end off. Without one the journal is made by the first snapshot.
+// end off. Without one, errNoJournal, the journal is made by the first snapshot.
 func openJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) error) (*journal, error) {
-	j, older, err := findJournal(fs, dir, id, apply)
+	j, err := findJournal(fs, dir, id, apply)
 	if err != nil {
 		return j, err
 	}
-	for _, name := range older {
-		if err := fs.Remove(name); err != nil {
-			return j, err
-		}
+	for _, name := range j.older {
+		// Where it stays, the next start tries again.
+		_ = fs.Remove(name)
 	}
-	return j, j.file.Truncate(j.size)
+	if j.file.Truncate(j.size) != nil {
+		// Behind what stands there nothing may be written.
+		_ = j.file.Close()
+		j.file = nil
+	}
+	return j, nil
 }
 
-// findJournal opens the newest journal of id whose snapshot is whole, and names
-// the older ones, which a crash may have left.
-func findJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) error) (j *journal, older []string, err error) {
-	j = &journal{fs: fs, dir: dir, id: id}
+// findJournal opens the newest journal of id whose snapshot is whole. What cannot be
+// read is passed over: a crash may have left it, or damage.
+func findJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) error) (*journal, error) {
+	j := &journal{fs: fs, dir: dir, id: id}
 	entries, err := fs.List(dir)
 	if err != nil {
-		return j, nil, err
+		return j, err
 	}
 	var found []int
 	for _, e := range entries {
 		if who, n, ok := parseJournalName(e.Name); ok && who == id {
 			found = append(found, n)
+			j.n = max(j.n, n)
 		}
 	}
 	slices.Sort(found)
 	for i, n := range slices.Backward(found) {
-		j.n = max(j.n, n)
 		name := filepath.Join(dir, journalName(id, n))
 		f, err := fs.Open(name)
 		if err != nil {
-			return j, nil, err
+			continue
 		}
 		size, err := readJournal(f, apply)
 		if err == nil && size > 0 {
 			j.file, j.size, j.name = f, size, name
 			for _, o := range found[:i] {
-				older = append(older, filepath.Join(dir, journalName(id, o)))
+				j.older = append(j.older, filepath.Join(dir, journalName(id, o)))
 			}
-			return j, older, nil
+			return j, nil
 		}
-		if closeErr := f.Close(); err != nil || closeErr != nil {
-			return j, nil, errors.Join(err, closeErr)
+		_ = f.Close()
+		if errors.Is(err, ErrNewer) {
+			return j, fmt.Errorf("%s: %w", name, err)
 		}
+		j.unreadable = append(j.unreadable, name)
 	}
-	return j, nil, errNoJournal
+	return j, errNoJournal
 }
 
 // readJournal gives all whole records to apply and returns where they end. It is
@@ -140,10 +179,17 @@ func readJournal(f vfs.File, apply func(typ byte, body []byte) error) (int64, er
 		if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(rest[4:]) {
 			break
 		}
-		if at == 0 && body[0] != jrSnapshot {
+		typ, body := body[0], body[1:]
+		if at == 0 && (typ != jrSnapshot || len(body) == 0) {
 			break
 		}
-		if err := apply(body[0], body[1:]); err != nil {
+		if typ == jrSnapshot {
+			if body[0] > journalVersion {
+				return 0, fmt.Errorf("%w: journal of version %d, this one knows %d", ErrNewer, body[0], journalVersion)
+			}
+			body = body[1:]
+		}
+		if err := apply(typ, body); err != nil {
 			break
 		}
 		at += journalHeader + n
@@ -209,7 +255,7 @@ func (j *journal) compact(snapshot []byte) error {
 		return err
 	}
 	name := filepath.Join(j.dir, journalName(j.id, j.n))
-	b := appendJournalRecord(nil, jrSnapshot, snapshot)
+	b := appendJournalRecord(nil, jrSnapshot, append([]byte{journalVersion}, snapshot...))
 	n, err := f.Writev([][]byte{b}, 0)
 	if err == nil && n < len(b) {
 		err = io.ErrShortWrite

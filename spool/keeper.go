@@ -2,6 +2,7 @@ package spool
 
 import (
 	"errors"
+	"syscall"
 	"time"
 )
 
@@ -44,6 +45,23 @@ func (s *Spool) dropBallast() bool {
 	}
 	s.log.Warn("disk full: the ballast file is given up so that cursors can be written")
 	return true
+}
+
+// withBallast writes, and where the disk is full, again without the ballast.
+func (s *Spool) withBallast(write func() error) error {
+	err := write()
+	if errors.Is(err, syscall.ENOSPC) && s.dropBallast() {
+		err = write()
+	}
+	return err
+}
+
+// findBallast looks for the ballast of a former process.
+func (s *Spool) findBallast() {
+	if f, err := s.fs.Open(s.ballastName()); err == nil {
+		s.ballast.Store(true)
+		_ = f.Close()
+	}
 }
 
 // restoreBallast writes the ballast file where there is none. Its bytes are not

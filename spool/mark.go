@@ -57,6 +57,8 @@ type state struct {
 type laneState struct {
 	fingerprint string
 	records     int64
+	// marked says that a mark has told of the lane.
+	marked bool
 }
 
 // outputState is what marks know of an output.
@@ -174,11 +176,17 @@ func appendDead(b []byte, d deadID) []byte {
 	return binary.AppendVarint(b, d.offset)
 }
 
+// appendWhole appends the control batch with the content in w to dst, in one record
+// of whatever size, so that it takes one offset.
+func (w *markWriter) appendWhole(dst []byte, now time.Time) []byte {
+	return recordbatch.AppendControl(dst, markType, now.UnixMilli(), w.b)
+}
+
 // appendMark appends the control batch with the content in w to dst. It takes as
 // many offsets as it has records: one, unless an opening is very large.
 func (w *markWriter) appendMark(dst []byte, now time.Time) []byte {
 	if len(w.b) <= maxMarkRecord {
-		return recordbatch.AppendControl(dst, markType, now.UnixMilli(), w.b)
+		return w.appendWhole(dst, now)
 	}
 	var parts [][]byte
 	for rest := w.b; len(rest) > 0; {
@@ -253,7 +261,7 @@ func (st *state) applyEntry(tag uint64, r *markReader) {
 		st.synced = r.varint()
 	case tagLane:
 		n := int(r.uvarint())
-		l := laneState{records: r.varint(), fingerprint: string(r.bytes())}
+		l := laneState{records: r.varint(), fingerprint: string(r.bytes()), marked: true}
 		if r.err != nil || n > len(st.lanes) {
 			r.fail()
 			return

@@ -3,14 +3,12 @@ package spool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
-	"github.com/spillway/spillway/spool/recordbatch"
 	"github.com/spillway/spillway/spool/vfs"
 )
 
@@ -39,53 +37,47 @@ func Open(fs vfs.FS, dir string, o Options) (*Spool, error) {
 	return s, nil
 }
 
-// found is what a segment says.
-type found struct {
-	state *state
-	// opened says that the opening is there, and so that state is whole.
-	opened bool
-	// end is the offset behind the last mark that counts, size the bytes up to
-	// there.
-	end, size int64
-	// cut says that something behind them was lost that a kill cannot explain.
-	cut bool
+// plan is what is to be made of the files that a start finds.
+type plan struct {
+	found
+	// keep are the segments that count, by offset; aside are those that do not.
+	keep, aside []*segment
+	// jump says that offsets behind the end may have been used.
+	jump bool
 }
 
-// recover brings the spool to the state of the last mark that counts.
+// recover brings the spool to the state of the last mark that counts. Nothing is
+// changed before everything has been looked at: a newer format may come to light.
 func (s *Spool) recover() error {
-	segs, superseded, err := listSegments(s.fs, s.dir)
+	s.findBallast()
+	p, err := s.plan()
 	if err != nil {
 		return err
 	}
-	for _, seg := range slices.Concat(segs, superseded) {
-		if seg.file, err = s.fs.Open(seg.name); err != nil {
-			return err
-		}
-		s.segments = append(s.segments, seg)
-	}
-	s.segments = segs
-	highest := int64(0)
-	for _, seg := range segs {
-		highest = max(highest, seg.base)
-	}
-	last, jump, err := s.lastState()
+	cursors, err := readCursors(s.fs, s.path("outputs"))
 	if err != nil {
 		return err
 	}
-	for _, seg := range superseded {
-		if err := s.setAside(seg); err != nil {
-			return err
-		}
+	used := p.end
+	for _, seg := range slices.Concat(p.keep, p.aside) {
+		used = max(used, seg.base)
 	}
-	if last.state != nil {
-		s.st = last.state
+	for _, c := range cursors {
+		used = max(used, c.farthest())
 	}
-	s.next = last.end
+	if err := s.carryOut(p); err != nil {
+		return err
+	}
+	if p.state != nil {
+		s.st = p.state
+	}
+	s.next = p.end
 	clean := s.st.synced >= s.next
-	if jump || s.newBoot(s.st) && !clean && s.next > 0 {
+	jump := p.jump || used > s.next || s.newBoot(s.st) && !clean && s.next > 0
+	if jump {
 		// Offsets up to here may have been sent before what stood at them was
 		// lost: none is used twice.
-		s.next, jump = (max(s.next, highest)>>epochBits+1)<<epochBits, true
+		s.next = (used>>epochBits + 1) << epochBits
 	}
 	failpoint.Hit("recover.mid")
 	for _, seg := range s.segments {
@@ -99,6 +91,107 @@ func (s *Spool) recover() error {
 	}
 	return s.begin(jump || len(s.segments) == 0)
 }
+
+// farthest is the highest offset that the cursor's journal speaks of.
+func (c *Cursor) farthest() int64 {
+	at := c.out.acked
+	for _, g := range c.pending {
+		at = max(at, g.end)
+	}
+	for i := range c.inDoubt {
+		at = max(at, c.inDoubt[i].End)
+	}
+	return at
+}
+
+// plan looks for the state to go on from.
+func (s *Spool) plan() (*plan, error) {
+	all, err := listSegments(s.fs, s.dir)
+	if err != nil {
+		return nil, err
+	}
+	s.segments = all // to be closed after an error
+	for _, seg := range all {
+		if seg.file, err = s.fs.Open(seg.name); err != nil {
+			return nil, err
+		}
+	}
+	p := &plan{keep: all}
+	for len(p.keep) > 0 {
+		last := p.keep[len(p.keep)-1]
+		if p.found, err = s.examine(last); err != nil {
+			return nil, err
+		}
+		if p.opened {
+			break
+		}
+		// It was never used, or its beginning is damaged; the one before it
+		// then says where to go on.
+		p.found = found{end: last.base}
+		p.jump = p.jump || last.size > 0
+		p.cutOff(len(p.keep) - 1)
+	}
+	var superseded []*segment
+	p.keep, superseded = latest(p.keep)
+	p.aside = append(p.aside, superseded...)
+	if p.opened && s.newBoot(p.state) {
+		err = s.verifyUnsynced(p)
+	}
+	p.jump = p.jump || p.cut
+	return p, err
+}
+
+// cutOff puts the segments from the n-th on aside.
+func (p *plan) cutOff(n int) {
+	p.aside = append(p.aside, p.keep[n:]...)
+	p.keep = p.keep[:n:n]
+}
+
+// verifyUnsynced looks at earlier segments that were not synced when the machine
+// went down: with sync: never more than the last one is in doubt. At the first bad
+// frame everything behind it goes.
+func (s *Spool) verifyUnsynced(p *plan) error {
+	for i := 0; i+1 < len(p.keep); i++ {
+		next := p.keep[i+1].base
+		if next <= p.state.synced {
+			continue
+		}
+		earlier, err := s.examine(p.keep[i])
+		if err != nil {
+			return err
+		}
+		if earlier.opened && !earlier.cut && earlier.end >= next {
+			continue
+		}
+		p.found, p.cut = earlier, true
+		p.cutOff(i + 1)
+	}
+	return nil
+}
+
+// carryOut puts aside what does not count, and cuts the last segment behind the
+// last mark that does.
+func (s *Spool) carryOut(p *plan) error {
+	for _, seg := range p.aside {
+		if err := s.setAside(seg); err != nil {
+			return err
+		}
+	}
+	s.segments = p.keep
+	if len(p.keep) == 0 {
+		return nil
+	}
+	last := p.keep[len(p.keep)-1]
+	if last.size <= p.size {
+		return nil
+	}
+	s.log.Info("cutting what no mark has committed", "segment", last.name, "bytes", last.size-p.size)
+	last.size = p.size
+	// Synced, or a power cut could bring back what was cut.
+	return errors.Join(last.file.Truncate(p.size), last.file.Sync())
+}
+
+func (s *Spool) newBoot(st *state) bool { return s.o.BootID == "" || st.boot != s.o.BootID }
 
 // loadUnsynced takes the groups that a former process wrote and did not sync into
 // memory, as this one would have them: a sync of them may fail too.
@@ -142,323 +235,4 @@ func (s *Spool) loadUnsynced(seg *segment) error {
 		s.unsyncedBytes += w.bytes
 		w = &written{}
 	}
-}
-
-// lastState finds the state to go on from. jump says that offsets behind it may
-// have been used.
-func (s *Spool) lastState() (f found, jump bool, err error) {
-	for len(s.segments) > 0 {
-		last := s.segments[len(s.segments)-1]
-		if f, err = s.examine(last); err != nil {
-			return f, false, err
-		}
-		if f.opened {
-			break
-		}
-		// It was never used, or its beginning is damaged; the one before it
-		// then says where to go on.
-		f = found{end: last.base}
-		jump = jump || last.size > 0
-		if err := s.setAside(last); err != nil {
-			return f, false, err
-		}
-		s.segments = s.segments[:len(s.segments)-1]
-	}
-	if !f.opened {
-		return f, jump, nil
-	}
-	if s.newBoot(f.state) {
-		if f, err = s.verifyUnsynced(f); err != nil {
-			return f, false, err
-		}
-	}
-	last := s.segments[len(s.segments)-1]
-	if last.size > f.size {
-		s.log.Info("cutting what no mark has committed", "segment", last.name, "bytes", last.size-f.size)
-		// Synced, or a power cut could bring back what was cut.
-		if err := errors.Join(last.file.Truncate(f.size), last.file.Sync()); err != nil {
-			return f, false, err
-		}
-		last.size = f.size
-	}
-	return f, jump || f.cut, nil
-}
-
-// whole is f, unless the segment ends before it may: then it was never in use.
-func (f found) whole(seg *segment) found {
-	if f.opened && f.end < f.state.until {
-		return found{state: newState(), end: seg.base}
-	}
-	return f
-}
-
-// verifyUnsynced looks at earlier segments that were not synced when the machine
-// went down: with sync: never more than the last one is in doubt. At the first bad
-// frame everything behind it goes.
-func (s *Spool) verifyUnsynced(f found) (found, error) {
-	for i := 0; i+1 < len(s.segments); i++ {
-		if s.segments[i+1].base <= f.state.synced {
-			continue
-		}
-		earlier, err := s.examine(s.segments[i])
-		if err != nil {
-			return f, err
-		}
-		if earlier.opened && !earlier.cut && earlier.end >= s.segments[i+1].base {
-			continue
-		}
-		for _, seg := range s.segments[i+1:] {
-			if err := s.setAside(seg); err != nil {
-				return f, err
-			}
-		}
-		s.segments = s.segments[:i+1]
-		earlier.cut = true
-		return earlier, nil
-	}
-	return f, nil
-}
-
-// examine reads a segment: its opening and its marks, up to the last that counts.
-func (s *Spool) examine(seg *segment) (found, error) {
-	f := found{state: newState(), end: seg.base}
-	sc := newScanner(seg)
-	var r recordbatch.Reader
-	for {
-		e, err := sc.next()
-		var newer *recordbatch.VersionError
-		switch {
-		case err == io.EOF:
-			return f.whole(seg), nil
-		case errors.As(err, &newer):
-			return f, fmt.Errorf("%w: %s: %w", ErrNewer, seg.name, err)
-		case errors.Is(err, errBad):
-			if !f.opened {
-				return f, nil
-			}
-			if counts, err := s.resumes(&sc, &f); err != nil || !counts {
-				return f.whole(seg), err
-			}
-			continue
-		case err != nil:
-			return f, err
-		}
-		if e.Control() {
-			content, ours, err := parseMark(e.data, &r)
-			if errors.Is(err, ErrNewer) {
-				return f, fmt.Errorf("%s: %w", seg.name, err)
-			}
-			if ours && err == nil && (f.opened || content[1] == markOpening) && f.state.apply(content) == nil {
-				f.opened, f.end, f.size = true, e.NextOffset(), sc.pos
-			}
-		}
-	}
-}
-
-// resumes moves sc behind bad bytes if what follows them counts: if a mark there
-// says that the place had been synced. Bad bytes that stay are skipped, and kept
-// aside, by the cursors that come to them. Otherwise the bytes never became
-// durable, by a power cut or a failed sync, and everything behind them goes with
-// them, so that the sources read it again.
-func (s *Spool) resumes(sc *scanner, f *found) (bool, error) {
-	bad := sc.expected
-	ok, err := sc.resync(math.MaxInt64)
-	if err != nil || !ok {
-		return false, err
-	}
-	probe := scanner{file: sc.file, pos: sc.pos, end: sc.end, expected: sc.expected}
-	var r recordbatch.Reader
-	for {
-		e, err := probe.next()
-		switch {
-		case errors.Is(err, errBad):
-			if ok, err := probe.resync(math.MaxInt64); err != nil || !ok {
-				f.cut = true
-				return false, err
-			}
-			continue
-		case err == io.EOF:
-			f.cut = true
-			return false, nil
-		case err != nil:
-			return false, err
-		}
-		if !e.Control() {
-			continue
-		}
-		later := newState()
-		later.lanes = f.state.lanes
-		if content, ours, err := parseMark(e.data, &r); ours && err == nil && later.apply(content) == nil && later.synced > bad {
-			return true, nil
-		}
-	}
-}
-
-func (s *Spool) newBoot(st *state) bool { return s.o.BootID == "" || st.boot != s.o.BootID }
-
-// setAside copies what an unusable segment holds into the quarantine, and removes
-// it.
-func (s *Spool) setAside(seg *segment) error {
-	data, err := readAll(seg.file)
-	if err != nil {
-		return err
-	}
-	if len(data) > 0 {
-		if err := s.quarantine(seg.base, data); err != nil {
-			return err
-		}
-	}
-	return errors.Join(seg.file.Close(), s.fs.Remove(seg.name))
-}
-
-// quarantine keeps unreadable bytes in a side file.
-func (s *Spool) quarantine(offset int64, data []byte) error {
-	for i := 0; ; i++ {
-		f, err := s.fs.Create(s.path(fmt.Sprintf("quarantine/%020d-%d.bad", offset, i)))
-		if isExist(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.quarantined += int64(len(data))
-		s.mu.Unlock()
-		s.log.Error("unreadable bytes are kept aside", "offset", offset, "bytes", len(data))
-		n, err := f.Writev([][]byte{data}, 0)
-		if err == nil && n < len(data) {
-			err = io.ErrShortWrite
-		}
-		return errors.Join(err, f.Close())
-	}
-}
-
-// begin settles outputs, lanes and cursors and, where they or the boot are new,
-// begins a segment whose opening says so.
-func (s *Spool) begin(fresh bool) error {
-	if s.o.Checkpoints != nil {
-		if err := s.openCheckpoints(); err != nil {
-			return err
-		}
-	}
-	fresh = fresh || s.newBoot(s.st)
-	s.st.boot = s.o.BootID
-	if s.o.DeadLane != "" {
-		s.st.lane(s.o.DeadLane)
-	}
-	wanted := map[string]bool{}
-	for _, spec := range s.o.Outputs {
-		wanted[spec.ID] = true
-		changed, err := s.addCursor(spec)
-		if err != nil {
-			return err
-		}
-		fresh = fresh || changed
-	}
-	for id := range s.st.outputs {
-		if !wanted[id] {
-			s.log.Warn("an output is gone from the configuration: its cursor no longer holds anything", "output", id)
-		}
-	}
-	if fresh {
-		return s.roll()
-	}
-	last := s.segments[len(s.segments)-1]
-	s.writer.full = s.o.SegmentBytes
-	s.writer.opening = min(last.size, s.o.SegmentBytes)
-	// The last mark may say that everything is synced. That must not be what a
-	// power cut leaves of this life.
-	if err := s.write(&Group{}); err != nil {
-		return err
-	}
-	if s.o.Sync.Mode != SyncNever {
-		s.sync()
-	}
-	return nil
-}
-
-// addCursor makes the cursor of an output, and says whether the marks have to
-// learn something about it.
-func (s *Spool) addCursor(spec Output) (changed bool, err error) {
-	o, known := s.st.outputs[spec.ID]
-	lane := s.st.lane(spec.Lane)
-	switch {
-	case !known:
-		o = &outputState{acked: s.next, spans: []laneSpan{{from: s.next, lane: lane, base: s.st.lanes[lane].records}}}
-		if spec.StartOldest && len(s.segments) > 0 {
-			s.startOldest(o)
-		}
-		s.st.outputs[spec.ID] = o
-	case o.spans[len(o.spans)-1].lane != lane:
-		o.spans = append(o.spans, laneSpan{s.next, lane, s.st.lanes[lane].records, s.st.routed(o)})
-	}
-	changed = !known || o.spans[len(o.spans)-1].from == s.next
-	c := &Cursor{s: s, spec: spec, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), out: o}
-	if s.o.Checkpoints == nil {
-		c.journal, err = openJournal(s.fs, s.path("outputs"), spec.ID, c.replay)
-		if err != nil && !errors.Is(err, errNoJournal) {
-			return false, err
-		}
-		if err != nil {
-			if known {
-				s.log.Error("an output's journal is gone; it goes on where the marks know it to be", "output", spec.ID)
-				s.uncertain++
-			}
-			if err := c.journal.compact(c.snapshot()); err != nil {
-				return false, err
-			}
-		}
-		if !known {
-			// A journal without a mark is from a spool that was lost.
-			o.acked = max(o.acked, o.spans[0].from)
-			c.count, c.pending, c.inDoubt = counts{}, nil, nil
-		}
-	}
-	c.next = o.acked
-	s.cursors = append(s.cursors, c)
-	return changed, nil
-}
-
-// startOldest makes an output that the spool has never seen begin with the oldest
-// segment.
-func (s *Spool) startOldest(o *outputState) {
-	first := s.segments[0]
-	lanes, err := readLanes(first)
-	if err != nil {
-		s.log.Error("the oldest segment's opening cannot be read; its records count as new", "error", err)
-	}
-	sp := &o.spans[0]
-	o.acked, sp.from, sp.base = first.base, first.base, 0
-	if int(sp.lane) < len(lanes) {
-		sp.base = lanes[sp.lane]
-	}
-}
-
-// opening builds the opening mark of a segment, at an offset. lanes are the counts
-// before the segment; until is 0, or the offset up to which the segment repeats
-// groups that the state includes. The caller holds mu.
-func (s *Spool) opening(now time.Time, at, until int64, lanes []int64) []byte {
-	w := &s.writer
-	w.mark.begin(markOpening)
-	for _, p := range s.st.sources {
-		w.scratch = appendSource(w.scratch[:0], p)
-		w.mark.entry(tagSource, w.scratch)
-	}
-	w.mark.entry(tagAccount, appendAccount(nil, &s.st.account))
-	w.mark.entry(tagSynced, appendVarints(nil, s.st.synced))
-	for i, l := range s.st.lanes {
-		l.records = lanes[i]
-		w.mark.entry(tagLane, appendLane(nil, i, l))
-	}
-	for id, o := range s.st.outputs {
-		w.mark.entry(tagOutput, appendOutput(nil, id, o))
-	}
-	for d := range s.st.dead {
-		w.mark.entry(tagDead, appendDead(nil, d))
-	}
-	w.mark.entry(tagBoot, []byte(s.st.boot))
-	w.mark.entry(tagUntil, appendVarints(nil, until))
-	b := w.mark.appendMark(nil, now)
-	recordbatch.SetBaseOffset(b, at)
-	return b
 }

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -61,31 +62,36 @@ func parseSegmentName(name string) (base int64, generation int, ok bool) {
 	return base, generation, true
 }
 
-// listSegments lists the segments in dir by base. Of several with the same base
-// the highest generation counts; the others were given up after a failed sync
-// and are returned apart.
-func listSegments(fs vfs.FS, dir string) (current, superseded []*segment, err error) {
+// listSegments lists the segments in dir by base and generation.
+func listSegments(fs vfs.FS, dir string) ([]*segment, error) {
 	entries, err := fs.List(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	var segs []*segment
 	for _, e := range entries {
 		if base, generation, ok := parseSegmentName(e.Name); ok {
-			current = append(current, &segment{base: base, generation: generation, name: filepath.Join(dir, e.Name), size: e.Size})
+			segs = append(segs, &segment{base: base, generation: generation, name: filepath.Join(dir, e.Name), size: e.Size})
 		}
 	}
-	slices.SortFunc(current, func(a, b *segment) int {
-		return cmp.Or(cmp.Compare(a.base, b.base), cmp.Compare(b.generation, a.generation))
+	slices.SortFunc(segs, func(a, b *segment) int {
+		return cmp.Or(cmp.Compare(a.base, b.base), cmp.Compare(a.generation, b.generation))
 	})
-	kept := current[:0:0]
-	for _, s := range current {
-		if n := len(kept); n > 0 && kept[n-1].base == s.base {
-			superseded = append(superseded, s)
+	return segs, nil
+}
+
+// latest parts the segments of a list into those that count, of several with one
+// base the one of the highest generation, and the others, which were given up after
+// a failed sync.
+func latest(segs []*segment) (current, superseded []*segment) {
+	for i, seg := range segs {
+		if i+1 < len(segs) && segs[i+1].base == seg.base {
+			superseded = append(superseded, seg)
 		} else {
-			kept = append(kept, s)
+			current = append(current, seg)
 		}
 	}
-	return kept, superseded, nil
+	return current, superseded
 }
 
 // entry is one batch found in a segment.
@@ -165,11 +171,11 @@ func (s *scanner) header() (entry, error) {
 		return e, err
 	}
 	if e.Header, err = recordbatch.ParseHeader(b); err != nil {
-		var newer *recordbatch.VersionError
-		if errors.As(err, &newer) {
+		if s.newer(b) {
 			return e, err
 		}
-		return e, fmt.Errorf("%w at %d: %w", errBad, s.pos, err)
+		// %v: damage is no newer format.
+		return e, fmt.Errorf("%w at %d: %v", errBad, s.pos, err)
 	}
 	switch {
 	case int64(e.Size()) > left:
@@ -179,6 +185,35 @@ func (s *scanner) header() (entry, error) {
 	}
 	return e, nil
 }
+
+// newer says that a newer version has written the batch with the header b. A newer
+// version begins a segment of its own, so anywhere else a strange format is damage;
+// and so it is if the batch is a whole one of ours but for that byte, which stands
+// outside the checksum.
+func (s *scanner) newer(b []byte) bool {
+	if s.pos != 0 || len(b) < recordbatch.HeaderLen || int64(binary.BigEndian.Uint64(b)) != s.expected || int8(b[atFormat]) <= knownFormat {
+		return false
+	}
+	ours := slices.Clone(b)
+	ours[atFormat] = knownFormat
+	h, err := recordbatch.ParseHeader(ours)
+	if err != nil || int64(h.Size()) > s.end {
+		return true
+	}
+	ours = make([]byte, h.Size())
+	if _, err := s.file.ReadAt(ours, 0); err != nil {
+		return true
+	}
+	ours[atFormat] = knownFormat
+	return recordbatch.Verify(ours) != nil
+}
+
+// The format of record batches that this build knows, and where in a header it
+// stands.
+const (
+	knownFormat = 2
+	atFormat    = 16
+)
 
 func (s *scanner) read(n int) ([]byte, error) {
 	s.buf = slices.Grow(s.buf[:0], n)[:n]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
@@ -40,15 +41,8 @@ func (s *Spool) syncer() {
 		case <-tick:
 		case <-s.dirty:
 		}
-		if s.sync() {
-			continue
-		}
-		select {
-		case s.turn <- struct{}{}:
-			_ = s.mend()
-			<-s.turn
-		case <-s.closing.Done():
-			return
+		if !s.sync() {
+			s.mend()
 		}
 	}
 }
@@ -115,20 +109,29 @@ func (s *Spool) settleSynced(end int64) []answer {
 }
 
 // mend writes the unsynced groups again until a sync of them succeeds, or the
-// spool closes. The caller holds the turn.
-func (s *Spool) mend() error {
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+// spool closes. Between attempts others have their turn: they may free space.
+func (s *Spool) mend() {
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		select {
+		case s.turn <- struct{}{}:
+		case <-s.closing.Done():
+			return
+		}
 		err := s.rewrite()
+		<-s.turn
 		if err == nil {
 			s.setTrouble("")
-			return nil
+			return
 		}
 		s.setTrouble(err.Error())
 		s.log.Error("cannot write the unsynced frames again; trying again", "error", err)
+		if errors.Is(err, syscall.ENOSPC) {
+			s.dropBallast()
+		}
 		select {
 		case <-time.After(wait):
 		case <-s.closing.Done():
-			return err
+			return
 		}
 	}
 }
@@ -156,8 +159,10 @@ func (s *Spool) rewrite() error {
 			lanes[f.Lane] -= int64(f.Count)
 		}
 	}
-	opening := s.opening(time.Now(), base-1, groups[len(groups)-1].end, lanes)
+	s.buildOpening(groups[len(groups)-1].end, lanes)
 	s.mu.Unlock()
+	opening := s.writer.mark.appendWhole(nil, time.Now())
+	recordbatch.SetBaseOffset(opening, base-1)
 
 	seg := &segment{base: base - 1, generation: generation, created: time.Now().UnixMilli(), lanes: lanes}
 	bufs := [][]byte{opening}
@@ -170,24 +175,34 @@ func (s *Spool) rewrite() error {
 	if err := s.create(seg, bufs); err != nil {
 		return err
 	}
-	cut := s.cutAt(old, seg.base)
-	s.mu.Lock()
-	if seg.base == old.base {
-		s.bytes -= old.size
-		s.segments[len(s.segments)-1] = seg
-	} else {
-		s.bytes -= old.size
-		old.size = cut
-		s.bytes += old.size
-		s.segments = append(s.segments, seg)
-	}
-	s.bytes += seg.size
-	s.syncFailed = false
-	s.mu.Unlock()
-	// What follows is in the new segment; a start would skip it anyway.
-	_ = old.file.Truncate(cut)
+	s.writer.began(s.o.SegmentBytes, int64(len(opening)))
+	s.supersede(old, seg)
 	s.durable(groups[len(groups)-1].end)
 	return nil
+}
+
+// supersede puts seg, which holds what could not be synced, in the place of the end
+// of old. The caller holds the turn.
+func (s *Spool) supersede(old, seg *segment) {
+	cut := int64(0)
+	if seg.base > old.base {
+		cut = s.cutAt(old, seg.base)
+	}
+	s.mu.Lock()
+	s.bytes += seg.size + cut - old.size
+	old.size = cut
+	if cut == 0 {
+		s.segments = s.segments[:len(s.segments)-1]
+	}
+	s.segments = append(s.segments, seg)
+	s.syncFailed = false
+	s.mu.Unlock()
+	// A start would pass over what is cut or removed here, if that fails.
+	if cut == 0 {
+		_, _ = old.file.Close(), s.fs.Remove(old.name)
+	} else {
+		_ = old.file.Truncate(cut)
+	}
 }
 
 // cutAt is the size of seg up to an offset.
@@ -252,7 +267,7 @@ func (s *Spool) sweep() error {
 // segment is ever in doubt. The caller holds the turn.
 func (s *Spool) roll() error {
 	if s.o.Sync.Mode != SyncNever && !s.sync() {
-		if err := s.mend(); err != nil {
+		if err := s.rewrite(); err != nil {
 			return err
 		}
 	}
@@ -260,8 +275,10 @@ func (s *Spool) roll() error {
 	seg := &segment{base: s.next, created: time.Now().UnixMilli(), lanes: s.st.laneCounts()}
 	s.forget(time.Now())
 	s.st.forgetDead()
-	opening := s.opening(time.Now(), s.next, 0, seg.lanes)
+	s.buildOpening(0, seg.lanes)
 	s.mu.Unlock()
+	opening := s.writer.mark.appendMark(nil, time.Now())
+	recordbatch.SetBaseOffset(opening, seg.base)
 	h, err := recordbatch.ParseHeader(opening)
 	if err != nil {
 		return err
@@ -270,8 +287,7 @@ func (s *Spool) roll() error {
 	if err := s.create(seg, [][]byte{opening}); err != nil {
 		return err
 	}
-	s.writer.opening = seg.size
-	s.writer.full = max(s.o.SegmentBytes, openingRatio*seg.size)
+	s.writer.began(s.o.SegmentBytes, seg.size)
 	s.mu.Lock()
 	s.segments = append(s.segments, seg)
 	s.bytes += seg.size
