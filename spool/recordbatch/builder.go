@@ -2,13 +2,20 @@ package recordbatch
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"slices"
 )
 
-// maxPrefix is the most that stands before a record's value, apart from its key:
-// five varints of up to five bytes, a varlong of up to ten, the attributes.
-const maxPrefix = 40
+// prefixRoom is what an open record leaves free before its value: for the fields
+// there, at most 31 bytes, and a short key. A longer key moves the value.
+const prefixRoom = 40
+
+// keepBuffer bounds the buffer that a [Builder] or a [Reader] keeps from one batch
+// to the next, in bytes: several of the largest usual frames, but not one giant
+// record for ever.
+const keepBuffer = 4 << 20
 
 // Builder builds data batches, one record after the other. It belongs to one
 // goroutine and allocates nothing once its buffer has grown.
@@ -39,6 +46,9 @@ func NewBuilder(c Codec) (*Builder, error) {
 func (b *Builder) Reset(lane int16, timestamp int64) {
 	b.lane, b.base, b.latest = lane, timestamp, timestamp
 	b.count, b.end = 0, HeaderLen
+	if cap(b.buf) > keepBuffer {
+		b.buf = make([]byte, HeaderLen, 64<<10)
+	}
 }
 
 // Count is the number of closed records.
@@ -47,58 +57,83 @@ func (b *Builder) Count() int { return b.count }
 // Len is the length of the batch so far, before compression, in bytes.
 func (b *Builder) Len() int { return b.end }
 
-// Open begins a record. What the caller appends to the returned slice becomes
-// its value; the bytes already in it are room for the record's prefix and the
-// batch so far.
+// Open begins a record. What the caller appends to the returned slice becomes its
+// value; the bytes already in it are room for the record's prefix and the batch so
+// far. The slice is valid until Close or Cancel, one of which must follow.
 func (b *Builder) Open() []byte {
-	b.buf = slices.Grow(b.buf[:b.end], maxPrefix)
-	return b.buf[:b.end+maxPrefix]
+	b.buf = slices.Grow(b.buf[:b.end], prefixRoom)
+	return b.buf[:b.end+prefixRoom]
 }
 
-// Cancel drops the open record.
-func (b *Builder) Cancel([]byte) {}
+// Cancel drops the open record. buf is what Open returned, whatever was appended.
+func (b *Builder) Cancel(buf []byte) { b.buf = buf[:b.end] }
 
 // Close ends the open record. buf is what Open returned with the value appended.
-// A nil key is none.
-func (b *Builder) Close(buf, key []byte) { b.CloseAt(buf, key, b.base) }
+// A nil key is none; so is a header's nil value.
+func (b *Builder) Close(buf, key []byte, headers ...RecordHeader) {
+	b.CloseAt(buf, key, b.base, headers...)
+}
 
 // CloseAt is Close with a timestamp of the record's own, in Unix milliseconds.
-func (b *Builder) CloseAt(buf, key []byte, timestamp int64) {
-	value := len(buf) - b.end - maxPrefix
+func (b *Builder) CloseAt(buf, key []byte, timestamp int64, headers ...RecordHeader) {
+	value := len(buf) - b.end - prefixRoom
+	buf = appendHeaders(buf, headers)
+	body := len(buf) - b.end - prefixRoom
 	b.latest = max(b.latest, timestamp)
 
-	var head [maxPrefix]byte
-	p := append(head[:0], 0) // attributes
+	var fields [prefixRoom]byte
+	p := append(fields[:0], 0) // attributes
 	p = binary.AppendVarint(p, timestamp-b.base)
 	p = binary.AppendVarint(p, int64(b.count))
-	if key == nil {
-		p = append(p, 1) // -1
-	} else {
-		p = binary.AppendVarint(p, int64(len(key)))
-	}
+	p = appendLength(p, key)
 	beforeKey := len(p)
 	p = binary.AppendVarint(p, int64(value))
 	var length [binary.MaxVarintLen64]byte
-	n := binary.PutVarint(length[:], int64(len(p)+len(key)+value+1))
+	n := binary.PutVarint(length[:], int64(len(p)+len(key)+body))
 
-	size := n + len(p) + len(key)
-	if size > maxPrefix {
-		buf = slices.Grow(buf, size-maxPrefix)[:len(buf)+size-maxPrefix]
+	prefix := n + len(p) + len(key)
+	if prefix > prefixRoom {
+		buf = slices.Grow(buf, prefix-prefixRoom)[:len(buf)+prefix-prefixRoom]
 	}
-	copy(buf[b.end+size:], buf[b.end+maxPrefix:b.end+maxPrefix+value])
+	copy(buf[b.end+prefix:], buf[b.end+prefixRoom:b.end+prefixRoom+body])
 	at := b.end
 	at += copy(buf[at:], length[:n])
 	at += copy(buf[at:], p[:beforeKey])
 	at += copy(buf[at:], key)
 	at += copy(buf[at:], p[beforeKey:])
-	at += value
-	b.buf = append(buf[:at], 0) // no headers
-	b.end = at + 1
+	b.end = at + body
+	b.buf = buf[:b.end]
 	b.count++
 }
 
-// Finish appends the batch to dst. Reset begins the next one.
+func appendHeaders(dst []byte, headers []RecordHeader) []byte {
+	dst = binary.AppendVarint(dst, int64(len(headers)))
+	for _, h := range headers {
+		dst = binary.AppendVarint(dst, int64(len(h.Key)))
+		dst = append(dst, h.Key...)
+		dst = appendLength(dst, h.Value)
+		dst = append(dst, h.Value...)
+	}
+	return dst
+}
+
+// appendLength appends the length of p, or that there is none.
+func appendLength(dst, p []byte) []byte {
+	if p == nil {
+		return binary.AppendVarint(dst, -1)
+	}
+	return binary.AppendVarint(dst, int64(len(p)))
+}
+
+// Finish appends the batch to dst. Reset begins the next one. A batch without
+// records, or one that no [Reader] would take, is an error.
 func (b *Builder) Finish(dst []byte) ([]byte, error) {
+	switch {
+	case b.count == 0:
+		return nil, errors.New("recordbatch: a batch without records")
+	case b.end-HeaderLen > MaxUncompressed:
+		return nil, fmt.Errorf("recordbatch: a batch of %d bytes is larger than %d", b.end-HeaderLen, MaxUncompressed)
+	}
 	at := len(dst)
 	dst = append(slices.Grow(dst, b.end), b.buf[:HeaderLen]...)
 	dst, err := b.compress.append(dst, b.buf[HeaderLen:b.end])

@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// AppendControl appends a control batch to dst: one record for each value, with
-// the type in its key. It is not compressed. timestamp is in Unix milliseconds.
+// AppendControl appends a control batch to dst: one record for each value, of which
+// there must be at least one, with the type in its key. It is not compressed.
+// timestamp is in Unix milliseconds.
 func AppendControl(dst []byte, typ int16, timestamp int64, values ...[]byte) []byte {
 	b := Builder{compress: &compressor{codec: None}, buf: make([]byte, HeaderLen)}
 	b.Reset(-1, timestamp)
@@ -30,7 +31,8 @@ func controlKey(typ int16) (key [4]byte) {
 	return key
 }
 
-// ControlType is the type of a control record, from its key.
+// ControlType is the type of a control record, from its key. The error wraps
+// [ErrCorrupt]. Later versions of a key keep the type where it is.
 func ControlType(key []byte) (int16, error) {
 	if len(key) < 4 {
 		return 0, corrupt("control key of %d bytes", len(key))

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 )
 
-// HeaderLen is the length of a batch's header in bytes.
+// HeaderLen is the length of a batch's header, in bytes.
 const HeaderLen = 61
 
 // Offsets of the header's fields.
@@ -47,7 +48,8 @@ var (
 	ErrCorrupt = errors.New("recordbatch: corrupt")
 )
 
-// VersionError says that the batch has a format that this build does not know.
+// VersionError says that the batch has a newer format than this build knows. It is
+// not damage: a newer build reads it.
 type VersionError struct{ Magic int8 }
 
 func (e *VersionError) Error() string {
@@ -58,7 +60,8 @@ func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 }
 
-// Header is what stands before the records.
+// Header is what stands before the records; the package comment says what the
+// fields mean.
 type Header struct {
 	BaseOffset                  int64
 	Length                      int32
@@ -86,8 +89,9 @@ func (h Header) Size() int { return lengthBase + int(h.Length) }
 func (h Header) NextOffset() int64 { return h.BaseOffset + int64(h.LastOffsetDelta) + 1 }
 
 // ParseHeader reads the header at the beginning of b, without looking at the
-// records or the checksum. The errors are [ErrShort], a [*VersionError], and
-// [ErrCorrupt].
+// records or the checksum. The error is [ErrShort] if b is too short to tell, a
+// [*VersionError] for a newer format, and wraps [ErrCorrupt] for anything else that
+// is no batch.
 func ParseHeader(b []byte) (Header, error) {
 	if len(b) > atMagic && int8(b[atMagic]) > magic {
 		return Header{}, &VersionError{int8(b[atMagic])}
@@ -119,7 +123,7 @@ func ParseHeader(b []byte) (Header, error) {
 		return Header{}, corrupt("compression %d", h.Codec())
 	case h.Count < 0 || h.LastOffsetDelta < 0 || h.LastOffsetDelta+1 != h.Count:
 		return Header{}, corrupt("count %d does not go with last offset delta %d", h.Count, h.LastOffsetDelta)
-	case h.BaseOffset < 0:
+	case h.BaseOffset < 0 || h.BaseOffset > math.MaxInt64-int64(h.Count):
 		return Header{}, corrupt("base offset %d", h.BaseOffset)
 	}
 	return h, nil

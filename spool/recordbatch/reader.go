@@ -15,7 +15,7 @@ type Record struct {
 	n       int
 }
 
-// RecordHeader is one header of a record.
+// RecordHeader is one header of a record. A nil value is none.
 type RecordHeader struct{ Key, Value []byte }
 
 // Headers appends the record's headers to dst.
@@ -28,7 +28,7 @@ func (r Record) Headers(dst []RecordHeader) []RecordHeader {
 }
 
 // Reader iterates over the records of a batch. It belongs to one goroutine; the
-// buffer for decompressed records is reused.
+// buffer for decompressed records is reused. Its zero value is ready for use.
 type Reader struct {
 	header  Header
 	decode  decompressor
@@ -39,11 +39,9 @@ type Reader struct {
 	err     error
 }
 
-// keepPlain bounds the buffer that a reader keeps between batches.
-const keepPlain = 4 << 20
-
-// Reset begins with batch, which must stay unchanged meanwhile. It checks the
-// header, not the checksum; [Verify] does.
+// Reset begins with the batch at the beginning of batch, which must stay unchanged
+// meanwhile. It checks the header, not the checksum; [Verify] does. The errors are
+// those of [ParseHeader], and [ErrCorrupt] for what does not decompress.
 func (r *Reader) Reset(batch []byte) error {
 	r.left, r.rest, r.current = 0, cursor{}, Record{}
 	if r.header, r.err = ParseHeader(batch); r.err != nil {
@@ -55,7 +53,7 @@ func (r *Reader) Reset(batch []byte) error {
 	}
 	records := batch[HeaderLen:r.header.Size()]
 	if c := r.header.Codec(); c != None {
-		if cap(r.plain) > keepPlain {
+		if cap(r.plain) > keepBuffer {
 			r.plain = nil
 		}
 		plain, err := r.decode.append(r.plain[:0], records, c)
@@ -84,9 +82,10 @@ func (r *Reader) Next() bool {
 		}
 		return false
 	}
+	place := r.header.Count - r.left
 	size := r.rest.varint()
 	if r.rest.bad || size < 0 || size > int64(len(r.rest.b)) {
-		r.err = corrupt("record %d is longer than the %d bytes left", r.header.Count-r.left, len(r.rest.b))
+		r.err = corrupt("record %d of %d bytes with %d left", place, size, len(r.rest.b))
 		return false
 	}
 	c := cursor{b: r.rest.b[:size]}
@@ -94,7 +93,11 @@ func (r *Reader) Next() bool {
 	c.skip(1) // attributes: none are defined
 	rec := &r.current
 	rec.Timestamp = r.header.BaseTimestamp + c.varint()
-	rec.OffsetDelta = int32(c.varint())
+	if delta := c.varint(); delta != int64(place) && !c.bad {
+		r.err = corrupt("record %d has the offset delta %d", place, delta)
+		return false
+	}
+	rec.OffsetDelta = place
 	rec.Key, rec.Value = c.bytes(), c.bytes()
 	rec.n = int(c.varint())
 	rec.headers = c.b
@@ -102,7 +105,7 @@ func (r *Reader) Next() bool {
 		c.headers(rec.n)
 	}
 	if c.bad || len(c.b) > 0 || rec.n < 0 {
-		r.err = corrupt("record %d does not fill its %d bytes", r.header.Count-r.left, size)
+		r.err = corrupt("record %d does not fill its %d bytes", place, size)
 		return false
 	}
 	r.left--
@@ -112,7 +115,7 @@ func (r *Reader) Next() bool {
 // Record is the current record.
 func (r *Reader) Record() Record { return r.current }
 
-// Err is why the iteration ended early, or nil.
+// Err is why the iteration ended early, or nil. It wraps [ErrCorrupt].
 func (r *Reader) Err() error { return r.err }
 
 // cursor takes apart the records section. Once something is missing, it is bad

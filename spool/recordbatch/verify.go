@@ -5,8 +5,9 @@ import (
 	"hash/crc32"
 )
 
-// Verify checks that batch is one whole record batch with a right checksum. The
-// errors are those of [ParseHeader].
+// Verify checks that batch is one whole record batch, with nothing behind it and a
+// right checksum. It does not look into the records: what has the right checksum
+// and was built wrongly is told by [Reader]. The errors are those of [ParseHeader].
 func Verify(batch []byte) error {
 	h, err := ParseHeader(batch)
 	if err != nil {
