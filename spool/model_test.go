@@ -110,7 +110,7 @@ func (m *model) inject(op faultfs.Op, name string, bytes int) *faultfs.Fault {
 
 func (m *model) open() {
 	m.faulty.Store(false)
-	m.fs.Inject = m.inject
+	m.fs.Inject(m.inject)
 	m.o.BootID = strconv.Itoa(m.boot)
 	s, err := Open(m.fs, modelDir, m.o)
 	if err != nil {

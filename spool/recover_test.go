@@ -215,12 +215,12 @@ func TestManySourcesSurviveAFailedSync(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		var failed atomic.Bool
-		fs.Inject = func(op faultfs.Op, name string, _ int) *faultfs.Fault {
+		fs.Inject(func(op faultfs.Op, name string, _ int) *faultfs.Fault {
 			if op == faultfs.OpSync && strings.HasSuffix(name, ".log") && failed.CompareAndSwap(false, true) {
 				return &faultfs.Fault{Err: syscall.EIO, Forget: true}
 			}
 			return nil
-		}
+		})
 		put(t, s, "l", 1, "a")
 		put(t, s, "l", 2, "b")
 		time.Sleep(5 * time.Second)
@@ -250,12 +250,12 @@ func TestAFullDiskDoesNotStopTheStart(t *testing.T) {
 			shut(t, s)
 			var full atomic.Bool
 			full.Store(true)
-			fs.Inject = func(op faultfs.Op, name string, _ int) *faultfs.Fault {
+			fs.Inject(func(op faultfs.Op, name string, _ int) *faultfs.Fault {
 				if full.Load() && (op == faultfs.OpWrite || op == faultfs.OpCreate) {
 					return &faultfs.Fault{Err: syscall.ENOSPC}
 				}
 				return nil
-			}
+			})
 			o.BootID = boot
 			s = open(t, fs, o)
 			wantValues(t, take(t, cursor(t, s, "o")), "a", "b")

@@ -439,12 +439,12 @@ func TestNobodyIsToldBeforeASyncWithAlways(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := faultfs.New()
 		var failing atomic.Bool
-		fs.Inject = func(op faultfs.Op, name string, _ int) *faultfs.Fault {
+		fs.Inject(func(op faultfs.Op, name string, _ int) *faultfs.Fault {
 			if failing.Load() && (op == faultfs.OpSync && strings.HasSuffix(name, ".log") || op == faultfs.OpCreate) {
 				return &faultfs.Fault{Err: syscall.EIO, Forget: true}
 			}
 			return nil
-		}
+		})
 		s := open(t, fs, Options{Outputs: []Output{{ID: "o", Lane: "l"}}, Sync: Sync{Mode: SyncAlways}})
 		failing.Store(true)
 		told := make(chan error, 1)

@@ -235,7 +235,7 @@ func (s *Spool) create(seg *segment, bufs [][]byte) error {
 	for _, b := range bufs {
 		seg.size += int64(len(b))
 	}
-	n, err := seg.file.Writev(slices.Clone(bufs), 0)
+	n, err := seg.file.Writev(bufs, 0)
 	if err == nil && int64(n) != seg.size {
 		err = fmt.Errorf("%s: wrote %d of %d bytes", seg.name, n, seg.size)
 	}

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -14,14 +16,16 @@ const chunkBytes = 1 << 20
 // maxFreeChunks bounds the removed files' chunks that are kept for new ones.
 const maxFreeChunks = 16
 
-// Memory returns an empty file system in memory. Its files are as safe for
-// concurrent use as [File] says, and are gone with the process.
+// Memory returns an empty file system in memory. Its files are gone with the
+// process, so syncing does nothing. It holds memory in chunks of 1 MiB: a file
+// takes its size rounded up to that, and gives it back when it is truncated, or
+// removed and closed.
 func Memory() FS { return &memory{files: map[string]*memoryFile{}} }
 
 type memory struct {
-	mu    sync.Mutex
-	files map[string]*memoryFile
-	free  [][]byte
+	mu     sync.Mutex
+	files  map[string]*memoryFile
+	chunks chunkPool
 }
 
 func (m *memory) List(dir string) ([]Entry, error) {
@@ -34,6 +38,7 @@ func (m *memory) List(dir string) ([]Entry, error) {
 			entries = append(entries, Entry{filepath.Base(name), f.length()})
 		}
 	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return entries, nil
 }
 
@@ -44,7 +49,7 @@ func (m *memory) Create(name string) (File, error) {
 	if m.files[name] != nil {
 		return nil, &os.PathError{Op: "create", Path: name, Err: fs.ErrExist}
 	}
-	f := &memoryFile{fs: m, handles: 1}
+	f := &memoryFile{pool: &m.chunks, handles: 1}
 	m.files[name] = f
 	return &memoryHandle{memoryFile: f}, nil
 }
@@ -63,7 +68,6 @@ func (m *memory) Open(name string) (File, error) {
 	return &memoryHandle{memoryFile: f}, nil
 }
 
-// Remove takes the name away; handles that are open go on.
 func (m *memory) Remove(name string) error {
 	m.mu.Lock()
 	name = filepath.Clean(name)
@@ -82,25 +86,32 @@ func (m *memory) Remove(name string) error {
 
 func (m *memory) SyncDir(string) error { return nil }
 
-func (m *memory) chunk() []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n := len(m.free); n > 0 {
-		c := m.free[n-1]
-		m.free = m.free[:n-1]
+// chunkPool keeps some of the chunks that files give back. It has its own lock,
+// which is taken last: files take chunks while they are locked.
+type chunkPool struct {
+	mu   sync.Mutex
+	free [][]byte
+}
+
+func (p *chunkPool) get() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		c := p.free[n-1]
+		p.free = p.free[:n-1]
 		return c
 	}
 	return make([]byte, chunkBytes)
 }
 
-func (m *memory) giveBack(chunks [][]byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.free = append(m.free, chunks[:min(len(chunks), maxFreeChunks-len(m.free))]...)
+func (p *chunkPool) put(chunks [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, chunks[:min(len(chunks), maxFreeChunks-len(p.free))]...)
 }
 
 type memoryFile struct {
-	fs *memory
+	pool *chunkPool
 
 	mu      sync.RWMutex
 	chunks  [][]byte
@@ -120,7 +131,7 @@ func (f *memoryFile) freeIfUnused() {
 	if f.removed && f.handles == 0 {
 		chunks := f.chunks
 		f.chunks, f.size = nil, 0
-		f.fs.giveBack(chunks)
+		f.pool.put(chunks)
 	}
 }
 
@@ -133,7 +144,7 @@ func (h *memoryHandle) ReadAt(p []byte, off int64) (int, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.closed {
-		return 0, errClosed
+		return 0, fs.ErrClosed
 	}
 	n := 0
 	for n < len(p) && off < h.size {
@@ -156,57 +167,74 @@ func (h *memoryHandle) Writev(bufs [][]byte, off int64) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return 0, errClosed
+		return 0, fs.ErrClosed
 	}
-	h.extend(off + total)
+	if total == 0 {
+		return 0, nil
+	}
+	h.extend(off)
+	h.reserve(off + total)
 	for _, b := range bufs {
 		for len(b) > 0 {
 			n := copy(h.chunks[off/chunkBytes][off%chunkBytes:], b)
 			b, off = b[n:], off+int64(n)
 		}
 	}
+	h.size = max(h.size, off)
 	return int(total), nil
+}
+
+// reserve has chunks for size bytes. What is in them behind the file's end is
+// anything.
+func (f *memoryFile) reserve(size int64) {
+	for int64(len(f.chunks))*chunkBytes < size {
+		f.chunks = append(f.chunks, f.pool.get())
+	}
 }
 
 // extend makes the file at least size long; new bytes are zero.
 func (f *memoryFile) extend(size int64) {
-	for int64(len(f.chunks))*chunkBytes < size {
-		f.chunks = append(f.chunks, f.fs.chunk())
-	}
-	for at := f.size; at < size; {
-		c := f.chunks[at/chunkBytes][at%chunkBytes:]
-		c = c[:min(int64(len(c)), size-at)]
+	f.reserve(size)
+	for f.size < size {
+		c := f.chunks[f.size/chunkBytes][f.size%chunkBytes:]
+		c = c[:min(int64(len(c)), size-f.size)]
 		clear(c)
-		at += int64(len(c))
+		f.size += int64(len(c))
 	}
-	f.size = max(f.size, size)
 }
 
 func (h *memoryHandle) Truncate(size int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return errClosed
+		return fs.ErrClosed
 	}
-	if size > h.size {
+	if size >= h.size {
 		h.extend(size)
 		return nil
 	}
 	h.size = size
 	used := int((size + chunkBytes - 1) / chunkBytes)
-	h.fs.giveBack(h.chunks[used:])
+	h.pool.put(h.chunks[used:])
 	clear(h.chunks[used:])
 	h.chunks = h.chunks[:used]
 	return nil
 }
 
-func (h *memoryHandle) Sync() error { return nil }
+func (h *memoryHandle) Sync() error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.closed {
+		return fs.ErrClosed
+	}
+	return nil
+}
 
 func (h *memoryHandle) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return errClosed
+		return fs.ErrClosed
 	}
 	h.closed = true
 	h.handles--

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // OS is the operating system's file system.
@@ -37,18 +38,40 @@ func (osFS) List(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-func (osFS) Create(name string) (File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+func (o osFS) Create(name string) (File, error) {
+	const flags = os.O_RDWR | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(name, flags, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		if err := o.makeDirs(filepath.Dir(name)); err != nil {
 			return nil, err
 		}
-		f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err = os.OpenFile(name, flags, 0o600)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return osFile{f}, nil
+}
+
+// makeDirs makes dir and what is missing above it, and syncs every folder in which
+// it made one: a power cut could otherwise take a folder away with all that had
+// been synced in it.
+func (o osFS) makeDirs(dir string) error {
+	parent := filepath.Dir(dir)
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := o.makeDirs(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o700)
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return o.SyncDir(parent)
 }
 
 func (osFS) Open(name string) (File, error) {
@@ -64,5 +87,17 @@ func (osFS) Open(name string) (File, error) {
 }
 
 func (osFS) Remove(name string) error { return os.Remove(name) }
+
+// SyncDir does nothing on Windows, where folders cannot be synced.
+func (osFS) SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
 
 type osFile struct{ *os.File }

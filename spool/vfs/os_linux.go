@@ -11,18 +11,26 @@ import (
 // maxBuffers is the kernel's IOV_MAX.
 const maxBuffers = 1024
 
-func (f osFile) Writev(bufs [][]byte, off int64) (int, error) {
-	written := 0
+// Writev is pwritev, as often as it takes.
+func (f osFile) Writev(bufs [][]byte, off int64) (written int, err error) {
+	closed := f.control(func(fd int) { written, err = writeAll(fd, bufs, off) })
+	if err = errors.Join(closed, err); err != nil {
+		return written, &os.PathError{Op: "write", Path: f.Name(), Err: err}
+	}
+	return written, nil
+}
+
+func writeAll(fd int, bufs [][]byte, off int64) (written int, err error) {
 	for len(bufs) > 0 {
-		n, err := unix.Pwritev(int(f.Fd()), bufs[:min(len(bufs), maxBuffers)], off+int64(written))
+		n, err := unix.Pwritev(fd, bufs[:min(len(bufs), maxBuffers)], off+int64(written))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
-			return written, &os.PathError{Op: "write", Path: f.Name(), Err: err}
+			return written, err
 		}
 		if n == 0 && len(bufs[0]) > 0 {
-			return written, &os.PathError{Op: "write", Path: f.Name(), Err: io.ErrShortWrite}
+			return written, io.ErrShortWrite
 		}
 		written += n
 		for len(bufs) > 0 && n >= len(bufs[0]) {
@@ -30,7 +38,7 @@ func (f osFile) Writev(bufs [][]byte, off int64) (int, error) {
 			bufs = bufs[1:]
 		}
 		if n > 0 {
-			bufs[0] = bufs[0][n:]
+			bufs = append([][]byte{bufs[0][n:]}, bufs[1:]...)
 		}
 	}
 	return written, nil
@@ -38,23 +46,27 @@ func (f osFile) Writev(bufs [][]byte, off int64) (int, error) {
 
 // Sync is fdatasync: times are not worth a second write to the disk.
 func (f osFile) Sync() error {
-	for {
-		err := unix.Fdatasync(int(f.Fd()))
-		if errors.Is(err, unix.EINTR) {
-			continue
+	var err error
+	closed := f.control(func(fd int) {
+		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+			err = unix.Fdatasync(fd)
 		}
-		if err != nil {
-			return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
-		}
-		return nil
+	})
+	if err = errors.Join(closed, err); err != nil {
+		return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
 	}
+	return nil
 }
 
-func (osFS) SyncDir(dir string) error {
-	d, err := os.Open(dir)
+// control calls do with the file's descriptor, which Close leaves alone meanwhile:
+// without that, the number could by then be another file's.
+func (f osFile) control(do func(fd int)) error {
+	c, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	if c.Control(func(fd uintptr) { do(int(fd)) }) != nil {
+		return os.ErrClosed
+	}
+	return nil
 }

@@ -2,11 +2,6 @@
 
 package vfs
 
-import (
-	"os"
-	"runtime"
-)
-
 func (f osFile) Writev(bufs [][]byte, off int64) (int, error) {
 	written := 0
 	for _, b := range bufs {
@@ -17,17 +12,4 @@ func (f osFile) Writev(bufs [][]byte, off int64) (int, error) {
 		}
 	}
 	return written, nil
-}
-
-// SyncDir does nothing on Windows, where folders cannot be synced.
-func (osFS) SyncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -7,11 +7,11 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/spillway/spillway/spool/vfs"
 )
@@ -48,15 +48,10 @@ type Fault struct {
 	Forget bool
 }
 
-// FS is the file system. Its fields are set while no operation is under way.
+// FS is the file system.
 type FS struct {
-	// Inject, if set, is asked before each operation; nil lets it pass. It is
-	// called with the file system locked.
-	Inject func(op Op, name string, bytes int) *Fault
-	// Capacity bounds the bytes of all files together; 0 does not.
-	Capacity int64
-
 	mu      sync.Mutex
+	inject  func(op Op, name string, bytes int) *Fault
 	files   map[string]*file
 	durable map[string]*file // names as the last SyncDir left them
 	counts  [ops]int
@@ -74,6 +69,14 @@ var _ vfs.FS = (*FS)(nil)
 // New returns an empty file system.
 func New() *FS { return &FS{files: map[string]*file{}, durable: map[string]*file{}} }
 
+// Inject has decide asked before each operation from now on; nil lets it pass. It is
+// called with the file system locked.
+func (f *FS) Inject(decide func(op Op, name string, bytes int) *Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.inject = decide
+}
+
 // Injected is how many faults were made of an operation.
 func (f *FS) Injected(op Op) int {
 	f.mu.Lock()
@@ -82,10 +85,10 @@ func (f *FS) Injected(op Op) int {
 }
 
 func (f *FS) fault(op Op, name string, bytes int) *Fault {
-	if f.Inject == nil {
+	if f.inject == nil {
 		return nil
 	}
-	fault := f.Inject(op, name, bytes)
+	fault := f.inject(op, name, bytes)
 	if fault != nil {
 		f.counts[op]++
 	}
@@ -106,6 +109,7 @@ func (f *FS) List(dir string) ([]vfs.Entry, error) {
 			entries = append(entries, vfs.Entry{Name: filepath.Base(name), Size: int64(len(file.data))})
 		}
 	}
+	slices.SortFunc(entries, func(a, b vfs.Entry) int { return strings.Compare(a.Name, b.Name) })
 	return entries, nil
 }
 
@@ -174,29 +178,45 @@ func (f *FS) SyncDir(dir string) error {
 	return nil
 }
 
-func (f *FS) used() (n int64) {
-	for _, file := range f.files {
-		n += int64(len(file.data))
-	}
-	return n
+type handle struct {
+	fs     *FS
+	name   string
+	file   *file
+	closed bool
 }
 
-type handle struct {
-	fs   *FS
-	name string
-	file *file
+// begin locks the file system for an operation, unless the handle is closed, and
+// asks for a fault. The caller unlocks.
+func (h *handle) begin(op Op, bytes int) (*Fault, error) {
+	h.fs.mu.Lock()
+	if h.closed {
+		return nil, h.failed(op, fs.ErrClosed)
+	}
+	return h.fs.fault(op, h.name, bytes), nil
+}
+
+func (h *handle) failed(op Op, err error) error {
+	return &os.PathError{Op: op.String(), Path: h.name, Err: err}
+}
+
+// resize sets the size of the file; what it grows by is zero.
+func (f *file) resize(size int64) {
+	if grow := size - int64(len(f.data)); grow > 0 {
+		f.data = append(f.data, make([]byte, grow)...)
+	}
+	f.data = f.data[:size]
 }
 
 func (h *handle) ReadAt(p []byte, off int64) (int, error) {
-	h.fs.mu.Lock()
+	fault, err := h.begin(OpRead, len(p))
 	defer h.fs.mu.Unlock()
-	if fault := h.fs.fault(OpRead, h.name, len(p)); fault != nil {
-		return 0, &os.PathError{Op: "read", Path: h.name, Err: fault.Err}
+	if fault != nil {
+		err = h.failed(OpRead, fault.Err)
 	}
-	if off >= int64(len(h.file.data)) {
-		return 0, io.EOF
+	if err != nil {
+		return 0, err
 	}
-	n := copy(p, h.file.data[off:])
+	n := copy(p, h.file.data[min(off, int64(len(h.file.data))):])
 	if n < len(p) {
 		return n, io.EOF
 	}
@@ -204,161 +224,59 @@ func (h *handle) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (h *handle) Writev(bufs [][]byte, off int64) (int, error) {
-	h.fs.mu.Lock()
+	flat := bytes.Join(bufs, nil)
+	fault, err := h.begin(OpWrite, len(flat))
 	defer h.fs.mu.Unlock()
-	var flat []byte
-	for _, b := range bufs {
-		flat = append(flat, b...)
+	if err != nil {
+		return 0, err
 	}
-	var fail error
-	if fault := h.fs.fault(OpWrite, h.name, len(flat)); fault != nil {
-		flat, fail = flat[:min(fault.Short, len(flat))], fault.Err
+	if fault != nil {
+		flat, err = flat[:min(fault.Short, len(flat))], h.failed(OpWrite, fault.Err)
 	}
-	if limit := h.fs.Capacity; limit > 0 {
-		grow := off + int64(len(flat)) - int64(len(h.file.data))
-		if free := limit - h.fs.used(); grow > free {
-			flat, fail = flat[:max(0, int64(len(flat))-(grow-max(free, 0)))], syscall.ENOSPC
-			h.fs.counts[OpWrite]++
-		}
+	if len(flat) > 0 {
+		h.file.resize(max(int64(len(h.file.data)), off+int64(len(flat))))
+		copy(h.file.data[off:], flat)
 	}
-	if end := off + int64(len(flat)); end > int64(len(h.file.data)) {
-		h.file.data = append(h.file.data, make([]byte, end-int64(len(h.file.data)))...)
-	}
-	copy(h.file.data[off:], flat)
-	if fail != nil {
-		return len(flat), &os.PathError{Op: "write", Path: h.name, Err: fail}
-	}
-	return len(flat), nil
+	return len(flat), err
 }
 
 func (h *handle) Truncate(size int64) error {
-	h.fs.mu.Lock()
+	fault, err := h.begin(OpTruncate, 0)
 	defer h.fs.mu.Unlock()
-	if fault := h.fs.fault(OpTruncate, h.name, 0); fault != nil {
-		return &os.PathError{Op: "truncate", Path: h.name, Err: fault.Err}
+	switch {
+	case err != nil:
+		return err
+	case fault != nil:
+		return h.failed(OpTruncate, fault.Err)
 	}
-	if size <= int64(len(h.file.data)) {
-		h.file.data = h.file.data[:size]
-	} else {
-		h.file.data = append(h.file.data, make([]byte, size-int64(len(h.file.data)))...)
-	}
+	h.file.resize(size)
 	return nil
 }
 
 func (h *handle) Sync() error {
+	fault, err := h.begin(OpSync, 0)
+	defer h.fs.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case fault == nil:
+		h.file.synced = slices.Clone(h.file.data)
+		return nil
+	}
+	if fault.Forget {
+		data := make([]byte, len(h.file.data))
+		copy(data, h.file.synced)
+		h.file.data = data
+	}
+	return h.failed(OpSync, fault.Err)
+}
+
+func (h *handle) Close() error {
 	h.fs.mu.Lock()
 	defer h.fs.mu.Unlock()
-	if fault := h.fs.fault(OpSync, h.name, 0); fault != nil {
-		if fault.Forget {
-			size := len(h.file.data)
-			h.file.data = make([]byte, size)
-			copy(h.file.data, h.file.synced)
-		}
-		return &os.PathError{Op: "sync", Path: h.name, Err: fault.Err}
+	if h.closed {
+		return fs.ErrClosed
 	}
-	h.file.synced = append([]byte(nil), h.file.data...)
+	h.closed = true
 	return nil
-}
-
-func (h *handle) Close() error { return nil }
-
-// Kill returns the file system as a process killed now leaves it: everything
-// that was written is there.
-func (f *FS) Kill() *FS {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	next := New()
-	for name, old := range f.files {
-		c := &file{data: append([]byte(nil), old.data...), synced: append([]byte(nil), old.synced...)}
-		next.files[name] = c
-		if f.durable[name] == old {
-			next.durable[name] = c
-		}
-	}
-	return next
-}
-
-// block is the unit in which a disk writes.
-const block = 512
-
-// PowerCut returns the file system as a power cut now might leave it. What was
-// synced survives. Each block that was not may be as written, as it was before,
-// zero, or torn; a file may end anywhere between its synced and its written size;
-// a name may be there or not unless its folder was synced.
-func (f *FS) PowerCut(r *rand.Rand) *FS {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	next := New()
-	seen := map[*file]*file{}
-	survive := func(name string, old *file) {
-		if seen[old] == nil {
-			data := old.afterPowerCut(r)
-			seen[old] = &file{data: data, synced: append([]byte(nil), data...)}
-		}
-		next.files[name], next.durable[name] = seen[old], seen[old]
-	}
-	for name, old := range f.durable {
-		if f.files[name] == old || r.IntN(2) == 0 {
-			survive(name, old)
-		}
-	}
-	for name, old := range f.files {
-		if f.durable[name] != old && r.IntN(2) == 0 {
-			survive(name, old)
-		}
-	}
-	return next
-}
-
-func (old *file) afterPowerCut(r *rand.Rand) []byte {
-	low, high := len(old.synced), len(old.data)
-	size := min(low, high) + r.IntN(max(low, high)-min(low, high)+1)
-	if r.IntN(2) == 0 {
-		size = high
-	}
-	data := make([]byte, size)
-	copy(data, old.synced)
-	for at := 0; at < size; at += block {
-		end := min(at+block, size, high)
-		if end <= at || end <= low && string(old.data[at:end]) == string(old.synced[at:end]) {
-			continue
-		}
-		switch r.IntN(4) {
-		case 0, 1:
-			copy(data[at:end], old.data[at:end])
-		case 2:
-			torn := at + r.IntN(end-at)
-			copy(data[at:torn], old.data[at:torn])
-		}
-	}
-	copyPrefix := min(low, high, size)
-	for i := 0; i < copyPrefix; i++ {
-		if old.data[i] == old.synced[i] {
-			data[i] = old.synced[i]
-		}
-	}
-	return data
-}
-
-// FlipBit flips a bit of a file at rest, at the given byte.
-func (f *FS) FlipBit(name string, at int64, bit uint) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	file := f.files[filepath.Clean(name)]
-	file.data[at] ^= 1 << (bit % 8)
-	if at < int64(len(file.synced)) {
-		file.synced[at] ^= 1 << (bit % 8)
-	}
-}
-
-// Durable says whether some file would hold these bytes after any power cut.
-func (f *FS) Durable(p []byte) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for name, file := range f.durable {
-		if f.files[name] == file && bytes.Contains(file.synced, p) && bytes.Contains(file.data, p) {
-			return true
-		}
-	}
-	return false
 }
