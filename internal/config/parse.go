@@ -80,11 +80,22 @@ func parseYAML(src *source, data []byte) (file *ast.File, err error) {
 		return nil, position{source: src, line: 1, column: 1}.errorf("", "the file can't be parsed as YAML: %w", err)
 	}
 	at := tokenPosition(src, syntax.GetToken())
-	hint := ""
-	if strings.Contains(line(data, at.line), "${") {
-		hint = `; inside {...} and [...] a reference needs quotes: "${NAME}"`
+	return nil, at.errorf("", "not YAML: %s", explain(syntax.GetMessage(), line(data, at.line)))
+}
+
+// explain says what to do about the usual mistakes, of which the parser names only what it stumbled over.
+func explain(message, line string) string {
+	switch {
+	case strings.Contains(message, "character '\t'"):
+		return "a tab cannot indent; use spaces"
+	case strings.Contains(line, "${"):
+		return message + `; inside {...} and [...] a reference needs quotes: "${NAME}"`
+	case strings.HasPrefix(message, "mapping value is not allowed"):
+		return message + `; a text with ": " in it needs quotes`
+	case strings.HasPrefix(message, "value is not allowed"):
+		return message + "; does its indentation match that of its neighbours?"
 	}
-	return nil, at.errorf("", "not YAML: %s%s", syntax.GetMessage(), hint)
+	return message
 }
 
 func line(data []byte, number int) string {

@@ -86,8 +86,9 @@ func TestParseRefuses(t *testing.T) {
 	deep := strings.Repeat("[", 65)
 	for name, c := range map[string]struct{ in, want string }{
 		"syntax":      {"a: [1, 2", "f.yaml:1:4: not YAML: sequence end token ']' not found"},
-		"indentation": {"a:\n    b: 1\n  c: 2\n", "f.yaml:3:3: not YAML: value is not allowed in this context"},
-		"tab":         {"a:\n\t- b\n", "f.yaml:2:1: not YAML: found character '\t' that cannot start any token"},
+		"indentation": {"a:\n    b: 1\n  c: 2\n", "f.yaml:3:3: not YAML: value is not allowed in this context; does its indentation match that of its neighbours?"},
+		"tab":         {"a:\n\t- b\n", "f.yaml:2:1: not YAML: a tab cannot indent; use spaces"},
+		"colon":       {"a: b: c\n", `f.yaml:1:4: not YAML: mapping value is not allowed in this context; a text with ": " in it needs quotes`},
 		"unquoted reference in flow": {"a: 1\nb: {c: ${X}}\n",
 			`f.yaml:2:9: not YAML: ',' or '}' must be specified; inside {...} and [...] a reference needs quotes: "${NAME}"`},
 		"colon in a flow key":    {"a: {b:c}", "f.yaml:1:6: a colon inside a text is ambiguous here; write a blank after it, or put the text in quotes"},

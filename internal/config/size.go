@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -42,13 +44,23 @@ func ParseSize(text string) (Size, error) {
 		}
 	}
 	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || number[0] == '+' {
-		return 0, fmt.Errorf("not a size: write a whole number with KiB, MiB, GiB or TiB, or of plain bytes")
-	}
-	if n > uint64(math.MaxInt64/unit) {
+	switch {
+	case errors.Is(err, strconv.ErrRange), err == nil && n > uint64(math.MaxInt64/unit):
 		return 0, fmt.Errorf("too large: the largest size is %v", Size(math.MaxInt64))
+	case err != nil:
+		return 0, fmt.Errorf("not a size: write %s", nearestSize(text))
 	}
 	return Size(n) * unit, nil
+}
+
+var almostSize = regexp.MustCompile(`(?i)^([0-9]+) *([kmgt])i?b?$`)
+
+// nearestSize says what to write instead of text.
+func nearestSize(text string) string {
+	if m := almostSize.FindStringSubmatch(text); m != nil {
+		return m[1] + strings.ToUpper(m[2]) + "iB"
+	}
+	return "a whole number with KiB, MiB, GiB or TiB, or of plain bytes"
 }
 
 // Path is the name of a file or folder. In the configuration a relative one starts at the folder of the configuration
