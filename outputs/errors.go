@@ -2,8 +2,10 @@ package outputs
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -47,6 +49,14 @@ func (e *Refusal) Attempts() int { return e.attempts }
 
 // FirstFailedAt is when it was refused for the first time.
 func (e *Refusal) FirstFailedAt() time.Time { return e.first }
+
+// Contain turns a panic into an error. It is deferred in every goroutine that an
+// output starts: a pipeline can contain only what happens within Run.
+func Contain(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
 
 type permanentError struct{ error }
 

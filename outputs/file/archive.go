@@ -16,6 +16,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/spillway/spillway/outputs"
 )
 
 // archiveRetry is when what failed is tried again, if no rotation comes before.
@@ -71,7 +73,8 @@ func (a *archive) start(ctx context.Context) {
 }
 
 // tidy leaves the newest keep files, and those compressed.
-func (a *archive) tidy(ctx context.Context) error {
+func (a *archive) tidy(ctx context.Context) (err error) {
+	defer outputs.Contain(&err)
 	files, err := rotatedFiles(a.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // the folder is not made yet

@@ -2,11 +2,14 @@ package file
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -15,7 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/spillway/spillway/internal/config"
+	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/outputs/outputstest"
+	"github.com/spillway/spillway/spool"
 )
 
 // limitFiles makes writes beyond so many bytes fall short and fail, as on a full
@@ -206,6 +211,46 @@ func TestDeletedFileTakesNothingWithItThatComesLater(t *testing.T) {
 	x.untilAcked()
 	stop()
 	x.verify()
+}
+
+func TestAStopDoesNotAcknowledgeWhatADeletedFileHeld(t *testing.T) {
+	x := newFixture(t)
+	x.append(1)
+	out, in := x.output(), x.log.Open()
+	ctx, cancel := context.WithCancel(t.Context())
+	remove := sync.OnceFunc(func() { os.Remove(x.path()); cancel() })
+	out.at = func(point string) {
+		if point == "written" {
+			remove()
+		}
+	}
+	out.Run(ctx, in)
+	x.deliver()
+	x.verify()
+}
+
+// broken are frames, and a context, that panic when they are asked for anything.
+type broken struct {
+	outputs.Frames
+	context.Context
+}
+
+func (broken) Next(context.Context) (*spool.Frame, error) { panic("no frame") }
+
+func TestAPanicBesideTheWriterIsAnError(t *testing.T) {
+	x := newFixture(t)
+	x.append(1)
+	if err := x.output().Run(t.Context(), broken{Frames: x.log.Open()}); err == nil || !strings.Contains(err.Error(), "panic: no frame") {
+		t.Errorf("%v, wanted the panic of Next", err)
+	}
+	a := newArchive(&Config{Compress: "gzip"}, x.path(), slog.Default())
+	a.released.Store(2)
+	if err := os.WriteFile(rotatedName(x.path(), 1), []byte("x"), fileMode); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.tidy(broken{}); err == nil || !strings.Contains(err.Error(), "panic: ") {
+		t.Errorf("%v, wanted the panic while compressing", err)
+	}
 }
 
 func TestTruncatedFileIsGoneOnWithWithoutAHole(t *testing.T) {

@@ -64,7 +64,6 @@ package file
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -100,13 +99,9 @@ func (o *Output) Check(context.Context) error { return writable(string(o.cfg.Pat
 
 // Run implements [outputs.Output].
 func (o *Output) Run(ctx context.Context, in outputs.Frames) error {
-	path := string(o.cfg.Path)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // rotation renames the file, not the link
-	}
 	w := &writer{
-		cfg: o.cfg, path: path, hash: hashPath(path), env: o.env, in: in, at: o.at, fdatasync: o.fdatasync,
-		meter: outputs.NewMeter(o.env), archive: newArchive(o.cfg, path, o.env.Log),
+		cfg: o.cfg, path: string(o.cfg.Path), env: o.env, in: in, at: o.at, fdatasync: o.fdatasync,
+		meter: outputs.NewMeter(o.env),
 	}
 	defer w.meter.Close()
 	defer w.abandon()
@@ -115,6 +110,7 @@ func (o *Output) Run(ctx context.Context, in outputs.Frames) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	w.archive = newArchive(o.cfg, w.path, o.env.Log)
 	defer w.archive.ended.Wait()
 	defer cancel()
 	w.archive.released.Store(w.seq)
@@ -169,7 +165,7 @@ func (w *writer) finish() {
 	if w.written == 0 {
 		return
 	}
-	if err := w.sync(); err != nil {
+	if err := w.settle(); err != nil {
 		w.env.Log.Warn("the last frames could not be acknowledged, they are delivered again", "error", err)
 	}
 }
@@ -185,6 +181,7 @@ func fetch(ctx context.Context, in outputs.Frames) *fetcher {
 	n := &fetcher{frames: make(chan *spool.Frame)}
 	go func() {
 		defer close(n.frames)
+		defer outputs.Contain(&n.err)
 		for {
 			var f *spool.Frame
 			if f, n.err = in.Next(ctx); n.err != nil {

@@ -11,7 +11,7 @@ import (
 //
 //	version u8 = 1 · path u64 · seq u64 · inode u64 · before i64 · after i64, big-endian
 //
-// path is the FNV-1a hash of the configured path: after the path was changed,
+// path is the FNV-1a hash of the path, links followed: after the path was changed,
 // the notes speak of files that are no longer ours.
 type note struct {
 	path, seq, inode uint64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -66,6 +67,14 @@ func (w *writer) resume() error {
 	if err != nil {
 		return err
 	}
+	// Now that the file is there, links lead to it at every start alike. Rotation is
+	// to rename the file and not the link.
+	target, err := filepath.EvalSymlinks(w.path)
+	if err != nil {
+		a.Close()
+		return err
+	}
+	w.path, w.hash = target, hashPath(target)
 	if err := w.resolve(a); err != nil {
 		a.Close()
 		return err

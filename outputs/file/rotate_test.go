@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/spillway/spillway/internal/config"
 )
 
 func TestFilesRotateBySizeAndTheNewestAreKept(t *testing.T) {
@@ -104,6 +106,34 @@ func TestLinkIsFollowed(t *testing.T) {
 	}
 	if names := x.names(); !slices.Equal(names, []string{"out.log"}) {
 		t.Errorf("beside the link: %v", names)
+	}
+}
+
+// TestLinksStandForTheSameFileFromTheFirstStartOn has the output make the file: what
+// the path leads to can be told only when it is there.
+func TestLinksStandForTheSameFileFromTheFirstStartOn(t *testing.T) {
+	for name, link := range map[string]func(x *fixture, real string) error{
+		"Folder": func(x *fixture, real string) error {
+			link := filepath.Join(t.TempDir(), "link")
+			x.cfg.Path = config.Path(filepath.Join(link, "out.log"))
+			return os.Symlink(real, link)
+		},
+		"Dangling": func(x *fixture, real string) error { return os.Symlink(filepath.Join(real, "out.log"), x.path()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, real := newFixture(t), t.TempDir()
+			x.cfg.Rotate.MaxBytes = 2 * frameBytes
+			if err := link(x, real); err != nil {
+				t.Fatal(err)
+			}
+			x.append(5)
+			if !x.kill("written", 1) {
+				t.Fatal("not killed")
+			}
+			x.deliver()
+			x.cfg.Path = config.Path(filepath.Join(real, "out.log"))
+			x.verify()
+		})
 	}
 }
 

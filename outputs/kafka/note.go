@@ -1,0 +1,121 @@
+package kafka
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/fnv"
+)
+
+// noteVersion is the first byte of a note.
+const noteVersion = 1
+
+// A note is what the cursor's journal keeps of a job that is about to be sent: from
+// it the very same batches are made again. After the version, 8 bytes of binding
+// and varints (zigzag):
+//
+//	number of rejected records, and each one's index
+//	number of pieces; of each
+//	    partition, number of batches; of each
+//	        first, end, state, producer, epoch, sequence, since
+//
+// The binding is a hash of the cluster and the topic: a note from elsewhere says
+// nothing about what a broker here has.
+func appendNote(dst []byte, binding uint64, j *job) []byte {
+	dst = append(dst, noteVersion)
+	dst = binary.BigEndian.AppendUint64(dst, binding)
+	dst = appendVarints(dst, int64(len(j.rejected)))
+	for _, index := range j.rejected {
+		dst = appendVarints(dst, int64(index))
+	}
+	dst = appendVarints(dst, int64(len(j.pieces)))
+	for _, p := range j.pieces {
+		dst = appendVarints(dst, int64(p.partition), int64(len(p.batches)))
+		for i := range p.batches {
+			b := &p.batches[i]
+			dst = appendVarints(dst, int64(b.first), int64(b.end), int64(b.state),
+				b.id.producer, int64(b.id.epoch), int64(b.id.sequence), b.since)
+		}
+	}
+	return dst
+}
+
+func appendVarints(dst []byte, ns ...int64) []byte {
+	for _, n := range ns {
+		dst = binary.AppendVarint(dst, n)
+	}
+	return dst
+}
+
+// bind is the binding of a cluster and what else decides where records go.
+func bind(cluster string, where ...string) uint64 {
+	h := fnv.New64a()
+	for _, s := range append([]string{cluster}, where...) {
+		h.Write(binary.AppendUvarint(nil, uint64(len(s))))
+		h.Write([]byte(s))
+	}
+	return h.Sum64()
+}
+
+var errNote = errors.New("a note that this version does not read")
+
+// readNote fills in what a note says of j, whose frame is set.
+func readNote(note []byte, binding uint64, j *job) error {
+	if len(note) < 9 || note[0] != noteVersion || binary.BigEndian.Uint64(note[1:]) != binding {
+		return errNote
+	}
+	r := noteReader{note[9:], false}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		j.reject(r.index(j.frame.Count))
+	}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		p := &piece{job: j, partition: r.index(1 << 24)}
+		for n := r.count(); n > 0 && !r.bad; n-- {
+			b := batch{first: r.index(j.frame.Count), end: r.index(j.frame.Count + 1), state: state(r.index(int32(done) + 1))}
+			b.id = identity{r.varint(), int16(r.varint()), int32(r.varint())}
+			b.since = r.varint()
+			r.bad = r.bad || b.first >= b.end
+			p.batches = append(p.batches, b)
+		}
+		j.pieces = append(j.pieces, p)
+	}
+	if r.bad || len(r.b) > 0 || len(j.pieces) == 0 {
+		return errNote
+	}
+	return nil
+}
+
+// noteReader takes a note apart. After a failure it is bad and everything is 0.
+type noteReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *noteReader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 || r.bad {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// index is a number from 0 up to below end.
+func (r *noteReader) index(end int32) int32 {
+	v := r.varint()
+	if v < 0 || v >= int64(end) {
+		r.bad = true
+		return 0
+	}
+	return int32(v)
+}
+
+// count is a number of things of at least a byte each.
+func (r *noteReader) count() int {
+	v := r.varint()
+	if v < 0 || v > int64(len(r.b)) {
+		r.bad = true
+		return 0
+	}
+	return int(v)
+}
