@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/spillway/spillway/outputs"
 )
 
 // conn is one connection. Its reader goroutine throws away what the peer says
@@ -17,6 +19,7 @@ import (
 type conn struct {
 	net.Conn
 	gone   atomic.Bool // set by the reader
+	err    error       // why the reader has ended
 	ended  chan struct{}
 	unhook func() bool
 }
@@ -38,16 +41,18 @@ func dial(ctx context.Context, c *Config) (*conn, error) {
 	}
 	dialCtx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	var raw net.Conn
+	var conn *conn
 	if tlsConfig != nil {
-		raw, err = (&tls.Dialer{NetDialer: &dialer, Config: tlsConfig}).DialContext(dialCtx, "tcp", c.Address)
+		conn, err = dialTLS(ctx, dialCtx, &tls.Dialer{NetDialer: &dialer, Config: tlsConfig}, c.Address)
+	} else if raw, dialErr := dialer.DialContext(dialCtx, "tcp", c.Address); dialErr != nil {
+		err = dialErr
 	} else {
-		raw, err = dialer.DialContext(dialCtx, "tcp", c.Address)
+		conn = newConn(ctx, raw)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", c.Address, err)
 	}
-	return newConn(ctx, raw), nil
+	return conn, nil
 }
 
 // newConn takes raw over. The end of ctx interrupts its writes.
@@ -60,8 +65,11 @@ func newConn(ctx context.Context, raw net.Conn) *conn {
 
 func (c *conn) read() {
 	defer close(c.ended)
-	io.Copy(io.Discard, onlyReader{c.Conn})
-	c.gone.Store(true)
+	defer c.gone.Store(true)
+	defer outputs.Contain(&c.err)
+	if _, c.err = io.Copy(io.Discard, onlyReader{c.Conn}); c.err == nil {
+		c.err = errGone
+	}
 }
 
 // onlyReader hides the connection's WriteTo, which would use a pipe and splice

@@ -161,6 +161,29 @@ func TestMTLSShowsOurCertificate(t *testing.T) {
 	until(t, "it arrives", func() bool { return len(p.values()) == 1 })
 }
 
+// TestPeerThatRefusesOurCertificateGetsNothing is about TLS 1.3, in which the
+// client is done before the server has looked at its certificate.
+func TestPeerThatRefusesOurCertificateGetsNothing(t *testing.T) {
+	files := newCertificates(t)
+	server := files.server.Clone()
+	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, files.pool
+	p := newPeer(t, "newline", server)
+	cfg := Default()
+	cfg.Address = p.address
+	cfg.TLS.Enabled, cfg.TLS.CA = true, files.ca
+	if err := build(t, cfg).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("Check: %v, wanted the peer's refusal", err)
+	}
+	log := running(t, cfg)
+	for i := range 3 {
+		log.Append(fmt.Sprint("value ", i))
+	}
+	until(t, "it has tried again", func() bool { return p.connections() > 3 })
+	if n := log.Frontier(); n != 0 {
+		t.Errorf("%d records are acknowledged that nobody has taken", n)
+	}
+}
+
 func TestCheckSaysWhatIsWrong(t *testing.T) {
 	files := newCertificates(t)
 	plain, encrypted := newPeer(t, "newline", nil), newPeer(t, "newline", files.server)
