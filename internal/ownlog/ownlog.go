@@ -23,7 +23,16 @@ func New(f *os.File, level slog.Leveler) *slog.Logger {
 
 // NewJSON returns a logger that writes one JSON object a line to w.
 func NewJSON(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(calm(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})))
+	return slog.New(calm(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: textDuration})))
+}
+
+// textDuration writes a duration as people and the configuration do, not as a
+// number of nanoseconds.
+func textDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	return a
 }
 
 // shortTime leaves out the date, which someone at a terminal knows.

@@ -73,3 +73,11 @@ func TestLevelIsKept(t *testing.T) {
 		t.Fatalf("wrote %q below its level", b.String())
 	}
 }
+
+func TestDurationsAreReadable(t *testing.T) {
+	var b bytes.Buffer
+	NewJSON(&b, slog.LevelInfo).Info("still away", "for", 90*time.Second)
+	if got := lines(t, &b); got[0]["for"] != "1m30s" {
+		t.Fatalf("got %v, want 1m30s", got[0]["for"])
+	}
+}
