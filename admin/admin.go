@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,13 +66,34 @@ func Start(listen, dataDir string, p Process, log *slog.Logger) (*Server, error)
 	return s, nil
 }
 
-func listenLoopback(listen string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return nil, fmt.Errorf("admin.listen: %w", err)
+// CheckListen says what is wrong with an address for the port, before anybody
+// listens there; an empty one is none.
+func CheckListen(listen string) error {
+	if listen == "" {
+		return nil
 	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("admin.listen: %q is not a loopback address: health and metrics have no password; put a proxy in front for others", listen)
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return fmt.Errorf("admin.listen: %w: write it like 127.0.0.1:9610, or \"\" for none", err)
+	}
+	if !loopback(host) {
+		return fmt.Errorf("admin.listen: %q is not a loopback address: health and metrics have no password; put a proxy in front for others", listen)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("admin.listen: %q is no port: write a number up to 65535", port)
+	}
+	return nil
+}
+
+// loopback says whether host, of an address or a request, is this machine's own.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || err == nil && ip.IsLoopback()
+}
+
+func listenLoopback(listen string) (net.Listener, error) {
+	if err := CheckListen(listen); err != nil {
+		return nil, err
 	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -156,7 +178,7 @@ func localOnly(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		if !loopback(host) {
 			http.Error(w, "only for requests to a loopback address", http.StatusForbidden)
 			return
 		}

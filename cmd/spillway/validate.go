@@ -3,10 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 
+	"github.com/spillway/spillway/admin"
 	"github.com/spillway/spillway/pipeline"
 )
 
@@ -18,14 +19,17 @@ type configFlag struct {
 // load reads the configuration and builds it once, to find what only building
 // finds, such as a regular expression that does not compile.
 func (c configFlag) load() (*pipeline.Document, error) {
-	doc, err := pipeline.Load(c.Config)
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(c.Config); errors.Is(err, fs.ErrNotExist) {
 		return nil, usage(fmt.Errorf("there is no configuration at %s: name one with -c FILE", c.Config))
 	}
+	doc, err := pipeline.Load(c.Config)
 	if err != nil {
 		return nil, usage(err)
 	}
-	return doc, usage(pipeline.Validate(doc, slog.New(slog.NewTextHandler(io.Discard, nil))))
+	if err := admin.CheckListen(doc.Admin.Listen); err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", c.Config, err))
+	}
+	return doc, usage(pipeline.Validate(doc, slog.New(slog.DiscardHandler)))
 }
 
 type validateCmd struct{ configFlag }
@@ -35,6 +39,13 @@ func (c *validateCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s is fine: %d pipelines, %d tests\n", c.Config, len(doc.Pipelines), len(doc.Tests))
+	fmt.Printf("%s is fine: %s, %s\n", c.Config, count(len(doc.Pipelines), "pipeline"), count(len(doc.Tests), "test"))
 	return nil
+}
+
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
