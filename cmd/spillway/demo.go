@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -12,18 +12,18 @@ import (
 )
 
 type demoCmd struct {
-	Dir string  `help:"Folder to work in." default:"./demo-run" type:"path"`
+	Dir string  `help:"Folder to work in." default:"demo-run"`
 	For float64 `name:"seconds" help:"Stop after so many seconds; 0 runs until Ctrl-C." env:"DEMO_SECONDS" default:"0"`
 }
 
 func (c *demoCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once
 	if c.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(c.For*float64(time.Second)))
 		defer cancel()
 	}
-	fmt.Printf("Writing logs into %s/logs, shipping them to %s/out. Stop with Ctrl-C.\n\n", c.Dir, c.Dir)
-	return demo.Run(ctx, c.Dir, os.Stdout)
+	return demo.Run(ctx, os.Args[0], filepath.Clean(c.Dir), os.Stdout)
 }

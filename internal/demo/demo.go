@@ -47,8 +47,8 @@ pipelines:
 `
 
 // Run runs the demo in dir until ctx is done and everything written has been
-// delivered.
-func Run(ctx context.Context, dir string, out *os.File) error {
+// delivered. program is how the person at the terminal calls this program.
+func Run(ctx context.Context, program, dir string, out *os.File) error {
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
 		return err
 	}
@@ -74,7 +74,12 @@ func Run(ctx context.Context, dir string, out *os.File) error {
 	if err != nil {
 		return err
 	}
-	return ship(ctx, daemon, dir, out)
+	fmt.Fprintf(out, "Writing %[1]s/logs, shipping to %[1]s/out. Ctrl-C stops.\n\n", dir)
+	if err := ship(ctx, daemon, dir, out); err != nil {
+		return fmt.Errorf("%w; the log is %s", err, logFile.Name())
+	}
+	farewell(out, program, dir)
+	return nil
 }
 
 // ship runs the pipelines while the writers write, and a little longer.
@@ -118,7 +123,6 @@ func ship(ctx context.Context, daemon *pipeline.Daemon, dir string, out *os.File
 	stop()
 	err := <-ended
 	v.draw(time.Now())
-	farewell(out, dir)
 	return err
 }
 
@@ -138,13 +142,20 @@ func settle(daemon *pipeline.Daemon) {
 	}
 }
 
-func farewell(out io.Writer, dir string) {
+func farewell(out io.Writer, program, dir string) {
 	fmt.Fprintf(out, `
-Everything is in %[1]s. Try next:
-  tail -2 %[1]s/out/web.jsonl                        what was delivered
-  spillway audit -c %[1]s/spillway.yaml              every line accounted for
-  spillway spool ls %[1]s/data/web                   the spool's segments
-  spillway run -c %[1]s/spillway.yaml                run it yourself; kill -9 it and start it again
-  configs/                                           ready pipelines to copy
-`, dir)
+Everything is in %[2]s, and its log in %[2]s/spillway.log. Try next:
+
+  tail -2 %[2]s/out/web.jsonl
+      what was delivered
+  %[1]s audit -c %[2]s/spillway.yaml
+      what became of every line, by file and by output
+  %[1]s spool ls %[2]s/data/web
+      what the spool still holds
+  %[1]s demo --dir %[2]s
+      on from here; kill -9 it, start it again, and audit
+
+%[2]s/spillway.yaml is an ordinary configuration for "run";
+more of them, ready for use, are in configs/ of the source.
+`, program, dir)
 }

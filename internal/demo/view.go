@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -14,11 +16,13 @@ import (
 // view draws the pipelines' figures: over itself on a terminal, else line after
 // line.
 type view struct {
-	out    *os.File
+	out    io.Writer
 	daemon *pipeline.Daemon
-	redraw bool
-	drawn  int
-	last   map[string]sample
+	// width is how many columns the terminal has, or 0 if it is none. A line that
+	// wraps cannot be drawn over.
+	width func() int
+	drawn int
+	last  map[string]sample
 }
 
 type sample struct {
@@ -27,47 +31,77 @@ type sample struct {
 }
 
 func newView(out *os.File, d *pipeline.Daemon) *view {
-	return &view{out: out, daemon: d, redraw: term.IsTerminal(int(out.Fd())), last: map[string]sample{}}
+	width := func() int {
+		columns, _, err := term.GetSize(int(out.Fd()))
+		if err != nil {
+			return 0
+		}
+		return columns
+	}
+	return &view{out: out, daemon: d, width: width, last: map[string]sample{}}
 }
 
 func (v *view) draw(now time.Time) {
-	lines := []string{fmt.Sprintf("%-9s %12s %12s %13s %9s   %s", "pipeline", "read/s", "appended/s", "delivered/s", "backlog", "conservation")}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-10s %8s %12s %12s %10s\n", "pipeline", "read/s", "appended/s", "delivered/s", "backlog")
 	for _, p := range v.daemon.Pipelines() {
-		lines = append(lines, v.line(p.Name(), p.Status(), now))
+		v.lines(&b, p.Name(), p.Status(), now)
 	}
-	if v.redraw && v.drawn > 0 {
-		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
-	}
-	v.drawn = len(lines)
-	fmt.Fprintln(v.out, strings.Join(lines, "\n"))
+	v.print(b.String())
 }
 
-func (v *view) line(name string, s pipeline.Status, now time.Time) string {
+// print writes a drawing, over the one before where that can be.
+func (v *view) print(text string) {
+	width := v.width()
+	if width > 0 && v.drawn > 0 {
+		// The echo of a Ctrl-C has moved the cursor from the line's beginning.
+		fmt.Fprintf(v.out, "\r\x1b[%dA\x1b[J", v.drawn)
+	}
+	v.drawn = strings.Count(text, "\n")
+	for line := range strings.Lines(text) {
+		if width > 0 && len(line) > width {
+			line = line[:width-1] + "\n"
+		}
+		fmt.Fprint(v.out, line)
+	}
+}
+
+// lines writes what a pipeline does, and whether its account balances.
+func (v *view) lines(b *strings.Builder, name string, s pipeline.Status, now time.Time) {
 	next := sample{at: now, read: s.Account.Read, appended: s.Account.Appended}
 	var backlog int64
-	law := "holds"
-	if err := s.Account.Balance(); err != nil {
-		law = err.Error()
-	}
+	law := s.Account.Balance()
 	for _, o := range s.Outputs {
 		if o.ID == pipeline.DeadLettersID {
 			continue
 		}
 		next.delivered += o.Acked
 		backlog += o.PendingRecords
-		if err := o.Balance(); err != nil {
-			law = err.Error()
-		}
+		law = errors.Join(law, o.Balance())
 	}
-	last, ok := v.last[name]
-	if !ok {
-		last = sample{at: now.Add(-time.Second)}
+	last, known := v.last[name]
+	if !known {
+		last = next // what a demo before this one has done is no speed
 	}
-	v.last[name] = next
-	per := func(n, before int64) string {
-		return fmt.Sprintf("%.0f", float64(n-before)/max(now.Sub(last.at).Seconds(), 0.001))
+	if s.MaxBytes > 0 { // else the spool is not open yet, and the account empty
+		v.last[name] = next
 	}
-	return fmt.Sprintf("%-9s %12s %12s %13s %9d   %s: %d read = %d appended + %d filtered",
-		name, per(next.read, last.read), per(next.appended, last.appended), per(next.delivered, last.delivered),
-		backlog, law, s.Account.Read, s.Account.Appended, s.Account.Filtered)
+	per := func(n, before int64) float64 { return float64(n-before) / max(now.Sub(last.at).Seconds(), 0.001) }
+	fmt.Fprintf(b, "%-10s %8.0f %12.0f %12.0f %10d\n", name,
+		per(next.read, last.read), per(next.appended, last.appended), per(next.delivered, last.delivered), backlog)
+	b.WriteString("  " + verdict(&s, law) + "\n")
+}
+
+// verdict is one line on how a pipeline is.
+func verdict(s *pipeline.Status, law error) string {
+	a := &s.Account
+	switch {
+	case s.Err != nil:
+		return fmt.Sprintf("failed: %v", s.Err)
+	case s.Trouble.Reason != "":
+		return "waits: " + s.Trouble.Reason
+	case law != nil:
+		return "NOT conserved: " + strings.ReplaceAll(law.Error(), "\n", "; ")
+	}
+	return fmt.Sprintf("conservation holds: %d read = %d appended + %d filtered", a.Read, a.Appended, a.Filtered)
 }
