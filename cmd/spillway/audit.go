@@ -20,6 +20,7 @@ type auditCmd struct {
 // audited is a pipeline's report as JSON.
 type audited struct {
 	Pipeline string               `json:"pipeline"`
+	Note     string               `json:"note,omitempty"`
 	Account  spool.Account        `json:"account"`
 	Sources  []auditedSource      `json:"sources"`
 	Outputs  []spool.OutputStatus `json:"outputs"`
@@ -40,7 +41,12 @@ func (c *auditCmd) Run() error {
 	}
 	wrong := 0
 	for _, name := range sorted(doc.Pipelines) {
-		report, err := spool.Audit(vfs.OS(), filepath.Join(string(doc.DataDir), name))
+		dir := filepath.Join(string(doc.DataDir), name)
+		report, err := spool.Audit(vfs.OS(), dir)
+		if err != nil {
+			return fmt.Errorf("pipeline %s: %w", name, explainNewer(err))
+		}
+		note, err := missing(dir, doc.Pipelines[name].Spool.Type)
 		if err != nil {
 			return fmt.Errorf("pipeline %s: %w", name, err)
 		}
@@ -48,9 +54,12 @@ func (c *auditCmd) Run() error {
 		if law != nil {
 			wrong++
 		}
-		if c.JSON {
-			err = printJSON(name, report, law)
-		} else {
+		switch {
+		case c.JSON:
+			err = printJSON(name, note, report, law)
+		case note != "":
+			fmt.Printf("pipeline %s\n  %s\n\n", name, note)
+		default:
 			err = printReport(name, report, law)
 		}
 		if err != nil {
@@ -63,8 +72,24 @@ func (c *auditCmd) Run() error {
 	return nil
 }
 
-func printJSON(name string, r *spool.AuditReport, law error) error {
-	a := audited{Pipeline: name, Account: r.Account, Outputs: r.Outputs, BadBytes: r.BadBytes, Balanced: law == nil}
+// missing says why there is nothing to account for: an empty account balances, but
+// that must not pass for good news.
+func missing(dir, spoolType string) (string, error) {
+	segments, err := spool.Segments(vfs.OS(), dir)
+	switch {
+	case err != nil || len(segments) > 0:
+		return "", err
+	case spoolType == "memory":
+		return "the spool is in memory, and so is its account: see /metrics", nil
+	}
+	return "no spool in " + dir + ": this pipeline has not run yet with this data_dir", nil
+}
+
+func printJSON(name, note string, r *spool.AuditReport, law error) error {
+	a := audited{
+		Pipeline: name, Note: note, Account: r.Account, Sources: []auditedSource{}, Outputs: r.Outputs,
+		BadBytes: r.BadBytes, Balanced: law == nil,
+	}
 	for _, p := range r.Sources {
 		a.Sources = append(a.Sources, auditedSource{p.Source, p.Offset, p.Records, p.Bytes, p.Cut, p.Lost})
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,7 +33,22 @@ func (d spoolDir) walk(visit func(spool.Entry) error) error {
 	if len(segs) == 0 {
 		return usage(fmt.Errorf("there is no spool in %s: name the folder data_dir/PIPELINE", d.Dir))
 	}
-	return spool.Walk(vfs.OS(), d.Dir, visit)
+	return explainNewer(spool.Walk(vfs.OS(), d.Dir, visit))
+}
+
+// explainNewer says of a spool that this build cannot read why not: nobody should
+// take it for a damaged one.
+func explainNewer(err error) error {
+	var newer *recordbatch.VersionError
+	if errors.As(err, &newer) || errors.Is(err, spool.ErrNewer) {
+		return fmt.Errorf("%w: the spool is not damaged; look at it with the newer version", err)
+	}
+	return err
+}
+
+// complain tells of bytes that cannot be read, where the records go to.
+func complain(e spool.Entry) {
+	fmt.Fprintf(os.Stderr, "%s at byte %d: %d bytes: %v\n", e.Segment, e.Position, e.Size, e.Bad)
 }
 
 type spoolLsCmd struct{ spoolDir }
@@ -102,20 +119,35 @@ type spoolCatCmd struct{ spoolDir }
 
 func (c *spoolCatCmd) Run() error {
 	var r recordbatch.Reader
-	return c.walk(func(e spool.Entry) error {
-		if e.Mark || e.Bad != nil {
+	bad := 0
+	out := bufio.NewWriterSize(os.Stdout, 64<<10)
+	err := c.walk(func(e spool.Entry) error {
+		switch {
+		case e.Bad != nil:
+			bad++
+			complain(e)
+			return nil
+		case e.Mark:
 			return nil
 		}
 		if err := r.Reset(e.Batch); err != nil {
 			return err
 		}
 		for r.Next() {
-			if _, err := os.Stdout.Write(append(r.Record().Value, '\n')); err != nil {
+			out.Write(r.Record().Value)
+			if err := out.WriteByte('\n'); err != nil {
 				return err
 			}
 		}
 		return r.Err()
 	})
+	if err := errors.Join(err, out.Flush()); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return &exitError{code: exitFailed}
+	}
+	return nil
 }
 
 type spoolVerifyCmd struct{ spoolDir }
@@ -127,7 +159,7 @@ func (c *spoolVerifyCmd) Run() error {
 		switch {
 		case e.Bad != nil:
 			bad++
-			fmt.Fprintf(os.Stderr, "%s at byte %d: %d bytes: %v\n", e.Segment, e.Position, e.Size, e.Bad)
+			complain(e)
 		case e.Mark:
 			marks++
 		default:
