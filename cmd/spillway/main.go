@@ -1,4 +1,4 @@
-// Command spillway ships logs and metrics from a host.
+// Command spillway ships logs from a host.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 )
 
 type commands struct {
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
+
 	Run        runCmd        `cmd:"" help:"Run the pipelines of a configuration."`
 	Validate   validateCmd   `cmd:"" help:"Check a configuration without running it."`
 	Test       testCmd       `cmd:"" help:"Run the tests written in a configuration."`
@@ -59,7 +61,7 @@ func spillway(args []string) int {
 	parser := kong.Must(&c,
 		kong.Name("spillway"),
 		kong.Description("A written line reaches every output once."),
-		kong.UsageOnError(),
+		kong.Vars{"version": versionLine()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	ctx, err := parser.Parse(args)
 	if err != nil {

@@ -66,10 +66,10 @@ func (c *runCmd) run(doc *pipeline.Document, log *slog.Logger) error {
 			case s == syscall.SIGHUP:
 				go p.hangup(ctx, log)
 			case ctx.Err() != nil:
-				log.Warn("second signal: leaving at once; what is undelivered stays in the spool", "signal", s)
+				log.Warn("second signal: leaving at once; what is undelivered stays in the spool", "signal", s.String())
 				return &exitError{code: exitForced}
 			default:
-				log.Info("stopping: inputs end, outputs drain; a second signal leaves at once", "signal", s)
+				log.Info("stopping: inputs end, outputs drain; a second signal leaves at once", "signal", s.String())
 				stop()
 			}
 		}

@@ -12,8 +12,12 @@ var version = ""
 type versionCmd struct{}
 
 func (versionCmd) Run() error {
-	fmt.Printf("spillway %s (%s, %s/%s)\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Println(versionLine())
 	return nil
+}
+
+func versionLine() string {
+	return fmt.Sprintf("spillway %s (%s, %s/%s)", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func buildVersion() string {
