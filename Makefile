@@ -27,7 +27,7 @@ demo: build ## watch Spillway ship logs that it writes itself (DEMO_SECONDS stop
 	@bin/spillway demo
 
 .PHONY: test
-test: test-race test-plain fuzz ## all tests, with the race detector where a C compiler is there
+test: have-brokers test-race test-plain fuzz ## all tests, with the race detector where a C compiler is there
 
 .PHONY: test-race
 test-race:
@@ -112,9 +112,23 @@ vuln: ## known vulnerabilities in the dependencies; needs the vulnerability data
 	*) exit $$code;; esac
 
 .PHONY: deps
-deps: ## install what the suites need and a bare machine lacks (apt and root)
+deps: ## install what the suites need and a bare machine lacks (programs by apt and root, then the brokers)
 	$(GO) mod download
-	@command -v $${CC:-cc} >/dev/null && exit 0; \
+	@missing=(); need() { command -v "$$1" >/dev/null || missing+=("$${@:2}"); }; \
+	need "$${CC:-cc}" gcc libc6-dev; need java default-jdk-headless; need mvn maven; need kcat kcat; \
+	if [ $${#missing[@]} = 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -q && apt-get install -y -q --no-install-recommends gcc libc6-dev; \
-	else echo '*** a C compiler is missing, and installed only by root with apt ***'; fi
+	  apt-get update -q && apt-get install -y -q --no-install-recommends "$${missing[@]}"; \
+	else echo "*** missing, and installed only by root with apt: $${missing[*]} ***"; fi
+	@$(MAKE) --no-print-directory brokers
+
+.PHONY: brokers
+brokers: ## install the real brokers that tests start, in .brokers or SPILLWAY_BROKERS; needs java and mvn
+	@internal/testkit/brokers/install.sh
+
+# Tests of packages that pass do not show what they skipped.
+.PHONY: have-brokers
+have-brokers:
+	@missing=$$(internal/testkit/brokers/install.sh --check | xargs); test -z "$$missing" || { \
+	  echo "*** NO BROKERS ($$missing): the tests against them are skipped; make brokers installs them ***"; \
+	  test "$${SPILLWAY_REQUIRE:-}" != all || { echo 'SPILLWAY_REQUIRE=all: the brokers are required'; exit 1; }; }
