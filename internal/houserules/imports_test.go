@@ -44,6 +44,7 @@ var testSupport = map[string]int{
 	"processors/processorstest": 4,
 	"outputs/outputstest":       4,
 	"internal/testkit":          0,
+	"internal/testkit/brokers":  1,
 	"internal/testkit/fuzzall":  1,
 }
 
