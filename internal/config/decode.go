@@ -50,6 +50,7 @@ func (d *decoder) structs(n *Node, dst []any) {
 		f, ok := byName[e.Key]
 		if !ok {
 			d.errs = append(d.errs, e.at.errorf(n.Path(), "unknown key %s%s", quote(e.Key), Suggest(e.Key, names(fields))))
+			given[Nearest(e.Key, names(fields))] = true // it is not missing, but misspelled
 			continue
 		}
 		given[e.Key] = true
@@ -152,6 +153,8 @@ func (d *decoder) list(n *Node, v reflect.Value, l limits) {
 			hint = "; write [" + yamlText(n.asWritten()) + "]"
 		case n.kind == Scalar:
 			hint = "; write [" + n.text + "]"
+		case n.kind == Map:
+			hint = `; each item of a list begins with "- "`
 		}
 		d.wanted(n, "a list", hint)
 		return

@@ -233,7 +233,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"codes: 'a: b'":                  `1:8: codes: wanted a list, found the quoted text "a: b"; write ["a: b"]`,
 		"codes: ${PORT}":                 `1:8: codes: wanted a list, found the value of "${PORT}"; write ["${PORT}"]`,
 		"codes:":                         "1:1: codes: wanted a list, found nothing",
-		"codes: {a: 1}":                  "1:8: codes: wanted a list, found a map",
+		"codes: {a: 1}":                  "1:8: codes: wanted a list, found a map; each item of a list begins with \"- \"",
 		"codes: [200, 99]":               `1:14: codes[1]: must be between 100 and 599, found "99"`,
 		"labels: [a]":                    "1:9: labels: wanted a map, found a list",
 		"labels: {a: [b]}":               "1:13: labels.a: wanted text, found a list",
@@ -268,6 +268,9 @@ func TestRequiredMeansNotEmpty(t *testing.T) {
 		"":          `1:1: the key "paths" is missing, for example paths: [/var/log/*.log]`,
 		"paths:":    "1:1: paths: wanted a list, found nothing",
 		"paths: []": "1:8: paths: must not be empty",
+		// What is misspelled is not missing as well.
+		"path: [a]":        `1:1: unknown key "path"; did you mean "paths"?`,
+		"paths: [~/a.log]": "1:9: paths[0]: ~ is not replaced by the home folder; write ${HOME}/a.log",
 	} {
 		err := Decode(parse(t, in), defaults())
 		if err == nil || err.Error() != "/conf/f.yaml:"+want {

@@ -90,6 +90,8 @@ func explain(message, line string) string {
 		return "a tab cannot indent; use spaces"
 	case strings.Contains(line, "${"):
 		return message + `; inside {...} and [...] a reference needs quotes: "${NAME}"`
+	case strings.Contains(line, "{{"):
+		return message + `; inside {...} and [...] a template needs quotes: "{{field}}"`
 	case strings.HasPrefix(message, "mapping value is not allowed"):
 		return message + `; a text with ": " in it needs quotes`
 	case strings.HasPrefix(message, "value is not allowed"):

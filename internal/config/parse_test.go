@@ -91,6 +91,7 @@ func TestParseRefuses(t *testing.T) {
 		"colon":       {"a: b: c\n", `f.yaml:1:4: not YAML: mapping value is not allowed in this context; a text with ": " in it needs quotes`},
 		"unquoted reference in flow": {"a: 1\nb: {c: ${X}}\n",
 			`f.yaml:2:9: not YAML: ',' or '}' must be specified; inside {...} and [...] a reference needs quotes: "${NAME}"`},
+		"template in flow style": {"a: {b: ./{{c}}.log}", `f.yaml:1:10: not YAML: ',' or '}' must be specified; inside {...} and [...] a template needs quotes: "{{field}}"`},
 		"colon in a flow key":    {"a: {b:c}", "f.yaml:1:6: a colon inside a text is ambiguous here; write a blank after it, or put the text in quotes"},
 		"colon before a quote":   {"{a: 1, b:\"c\"}", "f.yaml:1:9: a colon inside a text is ambiguous here; write a blank after it, or put the text in quotes"},
 		"colon over two lines":   {"{x: [a\n b:c]}", "f.yaml:2:2: not YAML: ',' or ']' must be specified"},

@@ -26,6 +26,8 @@ func (d *decoder) scalar(n *Node, v reflect.Value, l limits) {
 		d.duration(n, v, l)
 	case v.Type() == sizeType:
 		d.size(n, v, l)
+	case v.Type() == pathType && strings.HasPrefix(n.text, "~/"):
+		d.errorf(n, "~ is not replaced by the home folder; write ${HOME}%s", strings.TrimPrefix(n.asWritten(), "~"))
 	case v.Type() == pathType:
 		v.SetString(n.resolve())
 	case v.Kind() == reflect.String:

@@ -157,7 +157,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"file:":                    `f.yaml:1:1: file: the key "path" is missing, for example path: out.jsonl`,
 		"file: {path: a, idd: x}":  `f.yaml:1:17: file: unknown key "idd"; did you mean "id"?`,
 		"blackhole: {count: 0}":    `f.yaml:1:20: blackhole.count: must be at least 1, found "0"`,
-		"file: {pth: a, count: 1}": "f.yaml:1:7: file: the key \"path\" is missing, for example path: out.jsonl\nf.yaml:1:8: file: unknown key \"pth\"; did you mean \"path\"?\nf.yaml:1:16: file: unknown key \"count\"; known are id, path",
+		"file: {pth: a, count: 1}": "f.yaml:1:8: file: unknown key \"pth\"; did you mean \"path\"?\nf.yaml:1:16: file: unknown key \"count\"; known are id, path",
 	} {
 		_, err := r.Decode(parse(t, in), &common{})
 		if err == nil || err.Error() != want {
