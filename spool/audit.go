@@ -89,7 +89,7 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 	return report, nil
 }
 
-// acknowledged says whether the frame at base, behind the frontier, is done.
-func (c *Cursor) acknowledged(base int64) bool {
-	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.base == base })
+// acknowledged says whether the record at an offset behind the frontier is done.
+func (c *Cursor) acknowledged(offset int64) bool {
+	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base <= offset && offset < g.end })
 }

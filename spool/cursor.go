@@ -3,18 +3,14 @@ package spool
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
-	"github.com/spillway/spillway/spool/recordbatch"
 )
 
 // Cursor is the place of one output in the spool. Its methods belong to the
-// output, which may call them from several goroutines; Next from one.
+// output, which may call them from several goroutines; Next and Rewind from one.
 type Cursor struct {
 	s    *Spool
 	spec Output
@@ -40,10 +36,11 @@ type Cursor struct {
 	// offset order.
 	inDoubt []Staged
 
-	// Next owns these.
+	// Next owns these: where it reads, and whether bad bytes were skipped whose
+	// records are not yet counted.
 	reading scanner
 	seg     *segment
-	missing missing
+	gap     bool
 }
 
 // counts are an output's part of the law of conservation.
@@ -132,6 +129,9 @@ func (c *Cursor) poll() (f *Frame, again bool, err error) {
 		}
 	}
 	c.next = s.visible
+	if c.next == s.next {
+		c.closeGap(s.next, s.st.laneCounts())
+	}
 	c.pass()
 	return nil, false, nil
 }
@@ -142,7 +142,13 @@ func (c *Cursor) wants(base int64, lane int16) bool {
 	if c.out.laneAt(base) != lane {
 		return false
 	}
-	return !slices.ContainsFunc(c.pending, func(g *given) bool { return g.base == base })
+	_, there := c.place(base)
+	return !there
+}
+
+// place is where in pending what begins at base is or would be. The caller holds mu.
+func (c *Cursor) place(base int64) (int, bool) {
+	return slices.BinarySearchFunc(c.pending, base, func(g *given, base int64) int { return cmp.Compare(g.base, base) })
 }
 
 // give notes that f is out. The caller holds mu.
@@ -152,7 +158,7 @@ func (c *Cursor) give(f *Frame) {
 
 // insert keeps pending in offset order. The caller holds mu.
 func (c *Cursor) insert(g *given) {
-	i, _ := slices.BinarySearchFunc(c.pending, g.base, func(g *given, base int64) int { return cmp.Compare(g.base, base) })
+	i, _ := c.place(g.base)
 	c.pending = slices.Insert(c.pending, i, g)
 }
 
@@ -171,83 +177,10 @@ func (c *Cursor) pass() {
 	signal(c.s.freed)
 }
 
-// Stage notes that f is about to be sent. It survives kill -9 once it returns;
-// where the spool syncs always, a power cut too.
-func (c *Cursor) Stage(f *Frame, note []byte) error {
-	st := Staged{Offset: f.Base, End: f.End(), Checksum: checksum(f.Data), Note: slices.Clone(note)}
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
-	c.s.mu.Lock()
-	if g := c.find(f); g != nil {
-		g.staged = &st
-	}
-	c.s.mu.Unlock()
-	err := c.write(jrStage, appendStaged(nil, &st))
-	if err == nil && c.s.o.Sync.Mode == SyncAlways {
-		err = c.sync()
-	}
-	for wait := 10 * time.Millisecond; err != nil; wait = min(2*wait, 5*time.Second) {
-		c.s.log.Error("a cursor cannot be written; its output waits", "output", c.spec.ID, "error", err)
-		select {
-		case <-time.After(wait):
-		case <-c.s.closing.Done():
-			return ErrClosed
-		}
-		if err = c.flush(); err == nil && c.s.o.Sync.Mode == SyncAlways {
-			err = c.sync()
-		}
-	}
-	return nil
-}
-
-// checksum is the CRC-32C in the header of a record batch.
-func checksum(batch []byte) uint32 { return binary.BigEndian.Uint32(batch[17:]) }
-
-// InDoubt is what was staged and not acknowledged before the start, in offset
-// order.
-func (c *Cursor) InDoubt() []Staged {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return slices.Clone(c.inDoubt)
-}
-
-// settle takes what begins at base out of what is in doubt, and returns it. The
-// caller holds mu.
-func (c *Cursor) settle(base int64) (st Staged, ok bool) {
-	i, ok := slices.BinarySearchFunc(c.inDoubt, base, func(st Staged, base int64) int { return cmp.Compare(st.Offset, base) })
-	if ok {
-		st = c.inDoubt[i]
-		c.inDoubt = slices.Delete(c.inDoubt, i, i+1)
-	}
-	return st, ok
-}
-
-// doubt puts st with what is in doubt, in the place of what began there before.
-// The caller holds mu.
-func (c *Cursor) doubt(st Staged) {
-	i, there := slices.BinarySearchFunc(c.inDoubt, st.Offset, func(st Staged, base int64) int { return cmp.Compare(st.Offset, base) })
-	if there {
-		c.inDoubt[i] = st
-	} else {
-		c.inDoubt = slices.Insert(c.inDoubt, i, st)
-	}
-}
-
-// Acked is what was staged and acknowledged last, newest first.
-func (c *Cursor) Acked() []Staged {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	list := slices.Clone(c.acked)
-	slices.Reverse(list)
-	return list
-}
-
 // find is the entry of a frame that is out. The caller holds mu.
 func (c *Cursor) find(f *Frame) *given {
-	for _, g := range c.pending {
-		if g.frame == f {
-			return g
-		}
+	if i, ok := c.place(f.Base); ok && c.pending[i].frame == f {
+		return c.pending[i]
 	}
 	return nil
 }
@@ -263,7 +196,7 @@ func (c *Cursor) Ack(f *Frame) error {
 	g := c.find(f)
 	if g == nil {
 		c.s.mu.Unlock()
-		return fmt.Errorf("spool: the frame at %d is not out", f.Base)
+		return fmt.Errorf("%w: at %d", errNotOut, f.Base)
 	}
 	g.frame = nil
 	if old, ok := c.settle(g.base); ok && g.staged == nil {
@@ -278,6 +211,7 @@ func (c *Cursor) Ack(f *Frame) error {
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
 	}
 	c.pass()
+	c.doubtPassed()
 	body := c.ackBody(g)
 	c.s.mu.Unlock()
 	f.Release()
@@ -286,114 +220,4 @@ func (c *Cursor) Ack(f *Frame) error {
 	}
 	failpoint.Hit("ack.after")
 	return nil
-}
-
-// fromUnsynced returns the next frame of those that are not synced: after a sync
-// that failed, the file may no longer hold them. The caller holds mu.
-func (c *Cursor) fromUnsynced() *Frame {
-	c.seg = nil
-	for _, g := range c.s.unsynced {
-		for _, f := range g.frames {
-			if f.Base < c.next || !c.wants(f.Base, f.Lane) {
-				continue
-			}
-			if f.End() > c.s.visible {
-				c.next = c.s.visible
-				return nil
-			}
-			f.Retain()
-			c.next = f.End()
-			c.give(f)
-			return f
-		}
-	}
-	// What is not synced is the newest there is, but for what the tail has.
-	c.next = max(c.next, min(c.s.tail.from, c.s.visible))
-	c.pass()
-	return nil
-}
-
-// fromDisk reads the next frame of the lane from its segment.
-func (c *Cursor) fromDisk() (*Frame, bool, error) {
-	s := c.s
-	limit := c.seek()
-	for {
-		e, err := c.reading.header()
-		switch {
-		case isEOF(err) || c.reading.expected >= limit || err == nil && e.NextOffset() > limit:
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			c.closeGap(s.countsAt(limit))
-			c.next = max(c.next, min(limit, s.visible))
-			c.seg = nil
-			c.pass()
-			return nil, true, nil
-		case errors.Is(err, errBad):
-			return nil, true, c.skipBad(err, limit)
-		case err != nil:
-			return c.unreadable(err)
-		}
-		s.mu.Lock()
-		wanted := !e.Control() && e.BaseOffset >= c.next && c.wants(e.BaseOffset, e.ProducerEpoch)
-		s.mu.Unlock()
-		if !wanted {
-			if err := c.tally(e); err != nil {
-				return c.unreadable(err)
-			}
-			c.reading.pass(e)
-			continue
-		}
-		f := NewFrame()
-		f.Data = slices.Grow(f.Data[:0], e.Size())[:e.Size()]
-		if _, err := c.reading.file.ReadAt(f.Data, c.reading.pos); err != nil {
-			f.Release()
-			return c.unreadable(err)
-		}
-		if err := recordbatch.Verify(f.Data); err != nil {
-			f.Release()
-			return nil, true, c.skipBad(err, limit)
-		}
-		c.missing.seen += int64(e.Count)
-		c.reading.pass(e)
-		f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if f.Base < c.next { // dropped meanwhile
-			f.Release()
-			return nil, true, nil
-		}
-		c.next = f.End()
-		c.give(f)
-		return f, false, nil
-	}
-}
-
-// seek makes reading stand in the segment that holds next, and returns the offset
-// up to which it may read there: the synced part.
-func (c *Cursor) seek() int64 {
-	s := c.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if first := s.segments[0]; c.next < first.base {
-		if lost := c.drop(first); lost > 0 {
-			s.log.Error("the segments where an output would go on are gone", "output", c.spec.ID, "records", lost)
-		}
-	}
-	i := len(s.segments) - 1
-	for i > 0 && s.segments[i].base > c.next {
-		i--
-	}
-	if seg := s.segments[i]; seg != c.seg {
-		c.seg = seg
-		c.reading = scanner{file: seg.file, expected: seg.base, buf: c.reading.buf}
-		c.missing = missing{lane: c.out.laneAt(c.next)}
-	}
-	c.reading.end = c.seg.size
-	if i+1 < len(s.segments) {
-		return s.segments[i+1].base
-	}
-	if len(s.unsynced) > 0 {
-		return min(s.visible, s.unsynced[0].start)
-	}
-	return s.visible
 }

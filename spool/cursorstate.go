@@ -3,7 +3,6 @@ package spool
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	iofs "io/fs"
 	"path/filepath"
@@ -50,7 +49,7 @@ func (c *Cursor) write(typ byte, body []byte) error {
 // flush writes the records that are due. A journal that is long begins anew, with
 // a snapshot that includes them. The caller holds the cursor's turn.
 func (c *Cursor) flush() error {
-	if c.journal.file == nil || c.journal.size > journalBytes {
+	if c.journal.file == nil || c.journal.size > c.journal.full {
 		if err := c.renew(); err == nil || c.journal.file == nil {
 			return err
 		}
@@ -172,70 +171,17 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 			c.acked = append(c.acked, st)
 		}
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
+		c.doubtPassed()
 		c.insert(&given{base: base, end: end})
 		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.end <= c.out.acked })
 	case jrAdvance:
-		c.out.acked = r.varint()
+		before := c.out.acked
+		if c.out.acked = r.varint(); c.out.acked < before {
+			c.forgetFrom(c.out.acked)
+		}
 		c.count = counts{r.varint(), r.varint(), r.varint()}
 	}
 	return r.err
-}
-
-// Rewind makes Next go on at offset again, although later frames were
-// acknowledged; their records count as pending again.
-func (c *Cursor) Rewind(offset int64) error {
-	s := c.s
-	s.turn <- struct{}{} // so that no segment goes meanwhile
-	defer func() { <-s.turn }()
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
-	s.mu.Lock()
-	first, end := s.segments[0].base, c.out.acked
-	s.mu.Unlock()
-	if offset < first {
-		return fmt.Errorf("spool: offset %d is gone: the oldest is %d", offset, first)
-	}
-	if offset >= end {
-		return nil
-	}
-	again, err := c.countRecords(offset, end)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	c.next, c.out.acked, c.seg = offset, offset, nil
-	c.count.Acked -= again
-	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.base >= offset && g.frame == nil })
-	body := c.advanceBody()
-	s.mu.Unlock()
-	return c.write(jrAdvance, body)
-}
-
-// countRecords counts the output's records from one offset up to another. The
-// caller holds the spool's turn.
-func (c *Cursor) countRecords(from, to int64) (n int64, err error) {
-	c.s.mu.Lock()
-	segs := slices.Clone(c.s.segments)
-	c.s.mu.Unlock()
-	for i, seg := range segs {
-		if i+1 < len(segs) && segs[i+1].base <= from || seg.base >= to {
-			continue
-		}
-		for sc := newScanner(seg); ; {
-			e, err := sc.header()
-			if errors.Is(err, errBad) || isEOF(err) {
-				break
-			}
-			if err != nil {
-				return 0, err
-			}
-			if !e.Control() && e.BaseOffset >= from && e.BaseOffset < to && c.out.laneAt(e.BaseOffset) == e.ProducerEpoch {
-				n += int64(e.Count)
-			}
-			sc.pass(e)
-		}
-	}
-	return n, nil
 }
 
 // advanceBody is the journal's record of the frontier and the counts.

@@ -3,65 +3,74 @@ package spool
 import (
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spillway/spillway/spool/recordbatch"
 )
 
-// missing finds out how many records of a cursor's lane were in bad bytes: what the
-// next mark says were appended, less those that were seen.
-type missing struct {
-	lane int16
-	// seen counts the lane's records up to the place of reading, from the
-	// opening's count on.
-	seen int64
-	// gap says that bad bytes were skipped since the last count.
-	gap bool
-}
-
-// tally counts a batch that is not for the output now, and lets a mark say how much
-// a gap before it held.
-func (c *Cursor) tally(e entry) error {
-	switch {
-	case !e.Control() && e.ProducerEpoch == c.missing.lane:
-		c.missing.seen += int64(e.Count)
-	case e.Control() && (c.missing.gap || e.pos == 0):
-		batch := make([]byte, e.Size())
-		if _, err := c.reading.file.ReadAt(batch, e.pos); err != nil {
-			return err
-		}
-		var r recordbatch.Reader
-		content, ours, err := parseMark(batch, &r)
-		if err != nil || !ours {
-			return nil // the gap stays open until a mark that can be read
-		}
-		st := newState()
-		c.s.mu.Lock()
-		defer c.s.mu.Unlock()
-		st.lanes = slices.Clone(c.s.st.lanes)
-		for i := range st.lanes {
-			st.lanes[i].records = -1 // to see what the mark says
-		}
-		if st.apply(content) == nil {
-			c.closeGap(st.laneCounts())
-		}
+// tells lets a mark say how many records the bad bytes before it held.
+func (c *Cursor) tells(e entry) error {
+	if !c.gap || !e.Control() {
+		return nil
+	}
+	batch := make([]byte, e.Size())
+	if _, err := c.reading.file.ReadAt(batch, e.pos); err != nil {
+		return err
+	}
+	var r recordbatch.Reader
+	content, ours, err := parseMark(batch, &r)
+	if err != nil || !ours {
+		return nil // the gap stays open until a mark that can be read
+	}
+	st := newState()
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	for range c.s.st.lanes {
+		st.lanes = append(st.lanes, laneState{records: unknown})
+	}
+	if st.apply(content) == nil {
+		c.closeGap(e.NextOffset(), st.laneCounts())
 	}
 	return nil
 }
 
-// closeGap takes the records that a gap held off what is pending: they are lost, and
-// counted as dropped. counts are those of the lanes, or negative where they are not
-// known. The caller holds mu.
-func (c *Cursor) closeGap(counts []int64) {
-	m := &c.missing
-	if int(m.lane) >= len(counts) || m.lane < 0 || counts[m.lane] < 0 {
+// unknown stands for the count of a lane that a mark does not tell.
+const unknown = -1
+
+// closeGap counts the records that bad bytes held as dropped: what had been routed to
+// the output before an offset where the lanes had these counts, less what is known
+// of. What the counts hold is what the frontier has passed, since one record of the
+// journal has both: so each loss is counted once, wherever a crash has left the
+// frontier. The caller holds mu.
+func (c *Cursor) closeGap(offset int64, lanes []int64) {
+	routed, ok := c.out.routedAt(offset, lanes)
+	if !c.gap || !ok || offset < c.next {
 		return
 	}
-	if lost := counts[m.lane] - m.seen; m.gap && lost > 0 {
+	known := c.count.Acked + c.count.DeadLettered + c.count.Dropped
+	for _, g := range c.pending {
+		switch {
+		case g.frame == nil && g.base >= offset:
+			known -= g.end - g.base
+		case g.frame != nil && g.base < offset && !g.abandoned:
+			known += int64(g.count)
+		}
+	}
+	if lost := routed - known; lost > 0 {
 		c.count.Dropped += lost
 		c.s.log.Error("records were lost with bad bytes", "output", c.spec.ID, "records", lost)
 	}
-	m.seen, m.gap = counts[m.lane], false
+	c.gap = false
+}
+
+// routedAt is how many records had been for the output at an offset where the lanes
+// had these counts; ok is false where they do not say.
+func (o *outputState) routedAt(offset int64, lanes []int64) (n int64, ok bool) {
+	for i := len(o.spans) - 1; i >= 0; i-- {
+		if sp := o.spans[i]; sp.from <= offset && int(sp.lane) < len(lanes) {
+			return sp.before + lanes[sp.lane] - sp.base, lanes[sp.lane] != unknown
+		}
+	}
+	return 0, false
 }
 
 // countsAt is how many records each lane had at an offset where a segment begins, or
@@ -83,41 +92,27 @@ func (s *Spool) countsAt(offset int64) []int64 {
 }
 
 // skipBad keeps bad bytes aside and goes to the next good batch of the segment.
-func (c *Cursor) skipBad(cause error, limit int64) error {
+func (c *Cursor) skipBad(cause error, limit int64) (*Frame, bool, error) {
 	s := c.s
-	from, offset := c.reading.pos, c.next
+	from, offset := c.reading.pos, c.reading.expected
 	ok, err := c.reading.resync(limit)
 	if err != nil {
-		return err
+		return c.unreadable(err)
 	}
-	to := c.reading.end
-	if ok {
-		to = c.reading.pos
+	if !ok {
+		c.reading.pos = c.reading.end
 	}
-	data := make([]byte, to-from)
+	data := make([]byte, c.reading.pos-from)
 	if _, err := c.reading.file.ReadAt(data, from); err != nil && err != io.EOF {
-		return err
+		return c.unreadable(err)
 	}
 	s.log.Error("bad bytes in the spool are skipped", "output", c.spec.ID, "segment", c.seg.name, "position", from, "bytes", len(data), "error", cause)
 	if err := s.quarantine(fmt.Sprintf("%020d", offset), data); err != nil {
 		s.log.Error("cannot keep bad bytes aside", "error", err)
 	}
+	c.gap = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.reading.pos = to
-	c.missing.gap = true
-	return nil
-}
-
-// unreadable is for a segment that cannot be read: it may have been deleted under
-// a cursor that was told to drop it.
-func (c *Cursor) unreadable(err error) (*Frame, bool, error) {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	if c.seg != nil && c.next < c.s.segments[0].base {
-		c.seg = nil
-		return nil, true, nil
-	}
-	c.seg = nil
-	return nil, false, err
+	c.next = max(c.next, c.reading.expected)
+	return nil, true, nil
 }

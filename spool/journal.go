@@ -15,7 +15,8 @@ import (
 	"github.com/spillway/spillway/spool/vfs"
 )
 
-// journalBytes is the size at which a journal is written anew as a snapshot.
+// journalBytes is the size at which a journal is written anew as a snapshot, unless
+// the snapshot is more than half of it.
 const journalBytes = 1 << 20
 
 // Types of journal records.
@@ -53,9 +54,13 @@ type journal struct {
 	name string
 	file vfs.File
 	size int64
+	// full is the size at which it is written anew: its snapshot may be long.
+	full int64
 	buf  []byte
 	// dirty says that something was written since the last sync.
 	dirty bool
+	// failed is the error of a sync: the file may have lost what it should hold.
+	failed error
 	// debris is the name of a journal that must go.
 	debris string
 	// older are journals that this one stands for; unreadable are those that
@@ -122,7 +127,7 @@ func openJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) er
 // findJournal opens the newest journal of id whose snapshot is whole. What cannot be
 // read is passed over: a crash may have left it, or damage.
 func findJournal(fs vfs.FS, dir, id string, apply func(typ byte, body []byte) error) (*journal, error) {
-	j := &journal{fs: fs, dir: dir, id: id}
+	j := &journal{fs: fs, dir: dir, id: id, full: journalBytes}
 	entries, err := fs.List(dir)
 	if err != nil {
 		return j, err
@@ -271,7 +276,8 @@ func (j *journal) compact(snapshot []byte) error {
 		// Where the old one stays, the next start removes it.
 		_, _ = j.file.Close(), j.fs.Remove(j.name)
 	}
-	j.file, j.size, j.name, j.dirty = f, int64(len(b)), name, false
+	j.file, j.size, j.name, j.dirty, j.failed = f, int64(len(b)), name, false, nil
+	j.full = max(journalBytes, 2*j.size)
 	return nil
 }
 
@@ -290,18 +296,18 @@ func (j *journal) sweep() error {
 
 // sync makes what was written durable.
 func (j *journal) sync() error {
-	if err := j.file.Sync(); err != nil {
-		return err
+	if j.dirty && j.failed == nil {
+		j.failed = j.file.Sync()
+		j.dirty = j.failed != nil
 	}
-	j.dirty = false
-	return nil
+	return j.failed
 }
 
 func (j *journal) close() error {
 	if j.file == nil {
 		return nil
 	}
-	err := errors.Join(j.file.Sync(), j.file.Close())
+	err := errors.Join(j.sync(), j.file.Close())
 	j.file = nil
 	return err
 }

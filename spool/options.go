@@ -15,6 +15,8 @@ var (
 	// ErrNewer says that the spool was written by a later version in a format
 	// that this one cannot read. It is not damaged, and nothing was changed.
 	ErrNewer = errors.New("spool: written by a newer version")
+
+	errNotOut = errors.New("spool: the frame is not out")
 )
 
 // SyncMode says when written frames are made safe against a power cut.

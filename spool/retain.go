@@ -230,7 +230,7 @@ func (c *Cursor) drop(seg *segment) int64 {
 	lost = max(lost, 0)
 	c.count.Dropped += lost
 	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base < seg.base })
-	c.out.acked, c.next, c.seg = max(c.out.acked, seg.base), max(c.next, seg.base), nil
+	c.out.acked, c.next = max(c.out.acked, seg.base), max(c.next, seg.base)
 	return lost
 }
 
@@ -245,12 +245,8 @@ func (s *Spool) routedBefore(o *outputState, seg *segment) int64 {
 		}
 		seg.lanes = lanes
 	}
-	for i := len(o.spans) - 1; i >= 0; i-- {
-		if sp := o.spans[i]; sp.from <= seg.base && int(sp.lane) < len(seg.lanes) {
-			return sp.before + seg.lanes[sp.lane] - sp.base
-		}
-	}
-	return 0
+	n, _ := o.routedAt(seg.base, seg.lanes)
+	return n
 }
 
 // readLanes reads how many records each lane had when the segment began, from its
