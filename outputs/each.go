@@ -35,6 +35,9 @@ type Send func(ctx context.Context, r *Records) error
 //     at once.
 //   - Frames are acknowledged in order, after their last record.
 //
+// An output that is the last resort ([Env]) has nobody to reject to: what it
+// refuses is tried for ever.
+//
 // Nothing is staged: the delivery is at least once.
 func Each(env Env, send Send) Output { return &each{env, send} }
 
@@ -123,7 +126,7 @@ func (s *sending) judge(f *spool.Frame, err error) (wait bool, rejectErr error) 
 			r = new(Refusal)
 			s.refusals[e.Index] = r
 		}
-		if !r.again(e.Err) {
+		if !r.Again(e.Err) || s.env.LastResort {
 			wait = true
 			continue
 		}
@@ -138,7 +141,7 @@ func (s *sending) judge(f *spool.Frame, err error) (wait bool, rejectErr error) 
 	if s.whole == nil {
 		s.whole = new(Refusal)
 	}
-	if !s.whole.again(permanent.error) {
+	if !s.whole.Again(permanent.error) || s.env.LastResort {
 		return true, nil
 	}
 	for s.records.Rewind(); s.records.Next(); {
@@ -149,8 +152,9 @@ func (s *sending) judge(f *spool.Frame, err error) (wait bool, rejectErr error) 
 	return false, nil
 }
 
-// again counts one more refusal and tells whether it was the last one.
-func (e *Refusal) again(err error) (last bool) {
+// Again counts one more refusal and tells whether it was the last one: what is
+// refused maxAttempts times goes to the dead letters.
+func (e *Refusal) Again(err error) (last bool) {
 	if e.attempts == 0 {
 		e.first = time.Now()
 	}

@@ -54,9 +54,13 @@ func (e *Refusal) FirstFailedAt() time.Time { return e.first }
 // output starts: a pipeline can contain only what happens within Run.
 func Contain(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		*err = Panicked(p)
 	}
 }
+
+// Panicked is the error that stands for what recover has returned. It holds the
+// stack of its caller.
+func Panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
 
 type permanentError struct{ error }
 

@@ -59,6 +59,9 @@ type Env struct {
 	Log *slog.Logger
 	// Metrics registers with the pipeline's and the component's labels.
 	Metrics prometheus.Registerer
+	// LastResort says that this output takes the dead letters. Those that it
+	// refuses would come back to it, each in a larger one.
+	LastResort bool
 	// SyncAlways says that the user wants every step durable at once.
 	SyncAlways bool
 }

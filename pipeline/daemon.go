@@ -25,9 +25,10 @@ type Daemon struct {
 	mu      sync.Mutex
 	doc     *Document
 	running map[string]*running
-	// stopping says that nothing new may start.
-	stopping bool
-	// ended gets a token whenever a pipeline has ended.
+	// started and stopping bound the time in which a reload may start something;
+	// swapping says that one is about to.
+	started, stopping, swapping bool
+	// ended gets a token whenever a pipeline, or a reload, has ended.
 	ended chan struct{}
 }
 
@@ -82,11 +83,17 @@ func (d *Daemon) build(doc *Document, names []string) (map[string]*Pipeline, err
 	var errs []error
 	for _, name := range names {
 		cfg := doc.Pipelines[name]
-		p, err := New(name, &cfg, env)
+		p, err := build(name, &cfg, env)
 		errs = append(errs, err)
 		built[name] = p
 	}
 	return built, config.Join(errs...)
+}
+
+// build is [New] beside other pipelines, which must survive a panic in it.
+func build(name string, cfg *Config, env Env) (p *Pipeline, err error) {
+	defer contain(func(cause error) { err = cause }, "pipeline "+name)
+	return New(name, cfg, env)
 }
 
 // Run runs all pipelines until ctx is done and they have drained, or until all
@@ -94,6 +101,7 @@ func (d *Daemon) build(doc *Document, names []string) (map[string]*Pipeline, err
 // once.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Lock()
+	d.started = true
 	for _, r := range d.running {
 		d.start(r)
 	}
@@ -129,19 +137,28 @@ func (d *Daemon) start(r *running) {
 		defer func() {
 			stop(nil)
 			close(r.done)
-			select {
-			case d.ended <- struct{}{}:
-			default:
-			}
+			d.tell()
 		}()
 		_ = r.Run(ctx)
 	}()
 }
 
-// alive says whether a pipeline still runs; when none does, none starts any more.
+// tell makes Run look whether anything is still alive.
+func (d *Daemon) tell() {
+	select {
+	case d.ended <- struct{}{}:
+	default:
+	}
+}
+
+// alive says whether a pipeline runs or is about to; when none does, none starts
+// any more.
 func (d *Daemon) alive() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.swapping {
+		return true
+	}
 	for _, r := range d.running {
 		select {
 		case <-r.done:
@@ -187,6 +204,9 @@ func (d *Daemon) Reload(doc *Document) (Changes, error) {
 func (d *Daemon) compare(doc *Document) (c Changes, names []string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.started {
+		return c, nil, errors.New("the process is still starting")
+	}
 	if doc.DataDir != d.doc.DataDir || doc.Admin != d.doc.Admin || doc.Workers != d.doc.Workers || doc.Buffer != d.doc.Buffer {
 		return c, nil, errors.New("data_dir, admin, workers and buffer_bytes cannot change while running: restart instead")
 	}
@@ -222,6 +242,8 @@ func (d *Daemon) swap(c Changes, built map[string]*Pipeline, doc *Document) erro
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.tell()
+	d.swapping = false
 	if d.stopping {
 		return errors.New("the process is stopping")
 	}
@@ -241,6 +263,7 @@ func (d *Daemon) swap(c Changes, built map[string]*Pipeline, doc *Document) erro
 func (d *Daemon) stop(c Changes) []*running {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.swapping = true
 	var gone []*running
 	for _, name := range c.Replaced {
 		d.running[name].stop(errReplaced)

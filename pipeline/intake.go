@@ -31,9 +31,9 @@ type intake struct {
 	free    chan *job
 	workers *Workers
 	chain   *chains
-	// failed is closed when the pipeline can take no more.
-	failed <-chan struct{}
-	cause  func() error
+	// life ends when the pipeline can take no more; kill ends it.
+	life context.Context
+	kill context.CancelCauseFunc
 
 	linger   time.Duration
 	lastEmit atomic.Int64
@@ -110,7 +110,8 @@ func (in *intake) offerDemand(ctx context.Context) {
 
 // emitter is the way of one input into the pipeline.
 type emitter struct {
-	in *intake
+	in  *intake
+	who string
 	// prefix sets the sources of this input apart from those of the others.
 	prefix string
 	// keys maps a source's key to the prefixed one. Whoever holds the turn
@@ -118,6 +119,13 @@ type emitter struct {
 	keys   map[string]string
 	demand chan struct{}
 	resume func(prefix string) []record.Position
+}
+
+func newEmitter(in *intake, id string, resume func(prefix string) []record.Position) *emitter {
+	return &emitter{
+		in: in, who: "input " + id, prefix: id + "/", keys: map[string]string{},
+		demand: make(chan struct{}, 1), resume: resume,
+	}
 }
 
 // maxKeys bounds the memory of qualified keys; they are made anew when needed.
@@ -156,6 +164,13 @@ func (e *emitter) Emit(ctx context.Context, b *record.Batch) error {
 		b.Release()
 		return nil
 	}
+	if answer := b.Appended; answer != nil {
+		b.Appended = func(err error) {
+			// It is called where the spool is written.
+			defer contain(e.in.kill, e.who)
+			answer(err)
+		}
+	}
 	j := e.in.job(b)
 	if err := e.in.enter(ctx, e, j); err != nil {
 		if b.Appended != nil {
@@ -174,8 +189,8 @@ func (in *intake) enter(ctx context.Context, e *emitter, j *job) error {
 	case in.turn <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-in.failed:
-		return in.cause()
+	case <-in.life.Done():
+		return context.Cause(in.life)
 	}
 	defer func() { <-in.turn }()
 	e.qualify(j.batch)
@@ -183,8 +198,8 @@ func (in *intake) enter(ctx context.Context, e *emitter, j *job) error {
 	case in.pending <- j:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-in.failed:
-		return in.cause()
+	case <-in.life.Done():
+		return context.Cause(in.life)
 	}
 	in.lastEmit.Store(time.Now().UnixNano())
 	in.workers.jobs <- j

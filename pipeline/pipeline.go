@@ -1,14 +1,11 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -162,7 +159,7 @@ func (p *Pipeline) deadLetters() (outputs.Component, error) {
 func (p *Pipeline) addOutput(c outputs.Component) error {
 	out, err := c.Build(outputs.Env{
 		Pipeline: p.name, ID: c.ID, Log: p.log.With("output", c.ID), Metrics: p.labelled("output", c.ID),
-		SyncAlways: p.cfg.Spool.Sync == "always",
+		LastResort: c.ID == DeadLettersID, SyncAlways: p.cfg.Spool.Sync == "always",
 	})
 	switch {
 	case err == nil:
@@ -266,138 +263,6 @@ func newFramer(sp *spool.Spool, fingerprint string, c recordbatch.Codec) (framer
 	b, err := recordbatch.NewBuilder(c)
 	return framer{lane: number, builder: b}, err
 }
-
-// Run runs the pipeline until ctx is done and what was read is delivered, or the
-// drain timeout is over, or its inputs have finished for good and everything is
-// delivered. It starts the outputs first and stops the inputs first. The error
-// is that of the component that failed; the spool then keeps what it has.
-func (p *Pipeline) Run(ctx context.Context) error {
-	err := p.run(ctx)
-	phase := Finished
-	if err != nil {
-		phase = Failed
-		p.log.Error("pipeline failed; what is spooled stays in the spool", "error", err)
-	}
-	p.set(phase, nil, err)
-	return err
-}
-
-func (p *Pipeline) run(ctx context.Context) error {
-	in := newIntake(p.env.Credits, p.env.Workers, p.cfg.Linger)
-	sp, cs, err := p.openSpool(func(string) { in.senderAtTail() })
-	if err != nil {
-		return err
-	}
-	in.chain = cs
-	p.set(Running, sp, nil)
-
-	life, kill := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer kill(nil)
-	in.failed, in.cause = life.Done(), func() error { return context.Cause(life) }
-
-	var senders, intakes sync.WaitGroup
-	for i := range p.outputs {
-		senders.Go(func() { p.send(life, kill, sp, &p.outputs[i]) })
-	}
-	appended := make(chan struct{})
-	appendCtx, stopAppend := context.WithCancel(life)
-	defer stopAppend()
-	go func() {
-		defer close(appended)
-		p.append(appendCtx, kill, sp, in)
-	}()
-	intakeCtx, stopIntake := context.WithCancel(life)
-	defer stopIntake()
-	for i := range p.inputs {
-		e := &emitter{in: in, prefix: p.inputs[i].id + "/", keys: map[string]string{}, demand: make(chan struct{}, 1), resume: sp.Resume}
-		in.emitters = append(in.emitters, e)
-	}
-	senders.Go(func() { in.offerDemand(intakeCtx) })
-	for i := range p.inputs {
-		intakes.Go(func() { p.read(intakeCtx, kill, &p.inputs[i], in.emitters[i]) })
-	}
-	read := make(chan struct{})
-	go func() { intakes.Wait(); close(read) }()
-
-	select {
-	case <-read:
-	case <-ctx.Done():
-	case <-life.Done():
-	}
-	p.set(Draining, sp, nil)
-	stopIntake()
-	<-read
-	close(in.pending)
-	p.drain(ctx, life, sp, appended)
-	stopAppend()
-	<-appended
-	err = context.Cause(life)
-	kill(nil)
-	senders.Wait()
-	p.set(Draining, nil, nil)
-	return errors.Join(err, sp.Close())
-}
-
-// drain waits until everything that was read is in the spool and delivered, but
-// no longer than the drain timeout once ctx is done.
-func (p *Pipeline) drain(ctx, life context.Context, sp *spool.Spool, appended <-chan struct{}) {
-	life, stop := context.WithCancel(life)
-	defer stop()
-	defer context.AfterFunc(ctx, func() {
-		t := time.NewTimer(p.cfg.DrainTimeout)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			stop()
-		case <-life.Done():
-		}
-	})()
-	select {
-	case <-appended:
-	case <-life.Done():
-		return
-	}
-	if context.Cause(ctx) == errReplaced {
-		return
-	}
-	if sp.Delivered(life) != nil && ctx.Err() != nil {
-		p.log.Info("stopping before everything is delivered; the rest stays in the spool", "drain_timeout", p.cfg.DrainTimeout)
-	}
-}
-
-func (p *Pipeline) read(ctx context.Context, kill context.CancelCauseFunc, in *namedInput, e *emitter) {
-	defer contain(kill, "input "+in.id)
-	if err := in.Run(ctx, e); err != nil && ctx.Err() == nil {
-		kill(fmt.Errorf("input %s: %w", in.id, err))
-	}
-}
-
-func (p *Pipeline) append(ctx context.Context, kill context.CancelCauseFunc, sp *spool.Spool, in *intake) {
-	a := &appender{pending: in.pending, spool: sp, recycle: in.recycle, idle: in.senderAtTail}
-	err := func() (err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				err = panicked(r)
-			}
-		}()
-		return a.run(ctx)
-	}()
-	if err != nil {
-		if ctx.Err() == nil {
-			kill(err)
-		}
-		a.abandon(err)
-	}
-}
-
-// contain turns a panic of the calling goroutine into a failure of the pipeline.
-func contain(kill context.CancelCauseFunc, who string) {
-	if r := recover(); r != nil {
-		kill(fmt.Errorf("%s: %w", who, panicked(r)))
-	}
-}
-
-func panicked(r any) error { return fmt.Errorf("panic: %v\n%s", r, debug.Stack()) }
 
 func (p *Pipeline) set(phase Phase, sp *spool.Spool, err error) {
 	p.mu.Lock()

@@ -27,8 +27,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // panics or fails at a line, and an output that collects what it gets.
 
 type countTo struct {
-	Lines int `yaml:"lines" doc:"How many lines."`
-	Size  int `yaml:"size" doc:"Lines in a batch."`
+	Lines  int    `yaml:"lines" doc:"How many lines."`
+	Size   int    `yaml:"size" doc:"Lines in a batch."`
+	Answer string `yaml:"answer" doc:"What to panic with when a batch is in the spool."`
 }
 
 type counting struct {
@@ -56,6 +57,9 @@ func (c *counting) Run(ctx context.Context, out inputs.Emitter) error {
 		}
 		p := b.Position(src)
 		p.Offset, p.Records = next, next
+		if c.Answer != "" {
+			b.Appended = func(error) { panic(c.Answer) }
+		}
 		if err := out.Emit(ctx, b); err != nil {
 			return err
 		}
@@ -68,6 +72,7 @@ func (c *counting) Run(ctx context.Context, out inputs.Emitter) error {
 }
 
 type misbehave struct {
+	Build  string `yaml:"build" doc:"What to panic with when it is built."`
 	Panic  string `yaml:"panic" doc:"The line to panic at."`
 	Reject string `yaml:"reject" doc:"The lines to reject contain this."`
 	Drop   string `yaml:"drop" doc:"The lines to drop contain this."`
@@ -89,10 +94,15 @@ func (m *misbehave) Process(b *record.Batch) error {
 }
 
 type collect struct {
-	Name  string `yaml:"name" doc:"Where the lines go."`
-	Block bool   `yaml:"block" doc:"Take nothing."`
-	Fail  bool   `yaml:"fail" doc:"Fail at once."`
+	Name   string `yaml:"name" doc:"Where the lines go."`
+	Block  bool   `yaml:"block" doc:"Take nothing."`
+	Hang   bool   `yaml:"hang" doc:"Take nothing, and do not stop either."`
+	Fail   bool   `yaml:"fail" doc:"Fail at once."`
+	Reject bool   `yaml:"reject" doc:"Send everything to the dead letters."`
 }
+
+// released ends the outputs that hang, when it is closed.
+var released chan struct{}
 
 // sinks holds what collect outputs got, by name.
 var sinks = struct {
@@ -103,6 +113,10 @@ var sinks = struct {
 func (c *collect) Run(ctx context.Context, in outputs.Frames) error {
 	if c.Fail {
 		return errors.New("cannot go on")
+	}
+	if c.Hang {
+		<-released
+		return errors.New("released")
 	}
 	if c.Block {
 		<-ctx.Done()
@@ -116,6 +130,11 @@ func (c *collect) Run(ctx context.Context, in outputs.Frames) error {
 		}
 		if err := f.Records(&r); err != nil {
 			return err
+		}
+		if c.Reject {
+			if err := in.Reject(f, -1, errors.New("no good")); err != nil {
+				return err
+			}
 		}
 		sinks.Lock()
 		for r.Next() {
@@ -132,9 +151,21 @@ func init() {
 	inputs.Register("count", "Counts.", func() *countTo { return &countTo{Lines: 10, Size: 3} },
 		func(c *countTo, env inputs.Env) (inputs.Input, error) { return &counting{c, env}, nil })
 	processors.Register("misbehave", "Misbehaves.", func() *misbehave { return &misbehave{} },
-		func(c *misbehave, _ processors.Env) (processors.Processor, error) { return c, nil })
+		func(c *misbehave, _ processors.Env) (processors.Processor, error) {
+			if c.Build != "" {
+				panic(c.Build)
+			}
+			return c, nil
+		})
 	outputs.Register("collect", "Collects.", func() *collect { return &collect{} },
 		func(c *collect, _ outputs.Env) (outputs.Output, error) { return c, nil })
+	outputs.Register("refuse", "Refuses.", func() *struct{} { return &struct{}{} },
+		func(_ *struct{}, env outputs.Env) (outputs.Output, error) {
+			return outputs.Each(env, func(_ context.Context, r *outputs.Records) error {
+				r.Next()
+				return &outputs.RecordError{Index: r.Index(), Err: errors.New("no good")}
+			}), nil
+		})
 }
 
 func collected(name string) []string {
@@ -305,47 +336,6 @@ func TestRejectedAndDroppedRecordsAreAccountedFor(t *testing.T) {
 		if !strings.Contains(dead[0], part) {
 			t.Errorf("dead letter %s lacks %s", dead[0], part)
 		}
-	}
-}
-
-func TestReloadReplacesWhatChangedAndLeavesTheRestAlone(t *testing.T) {
-	name, dir := t.Name(), t.TempDir()
-	text := `  same:
-    inputs: [{count: {lines: 10}}]
-    outputs: [{blackhole: {}}]
-  changes:
-    inputs: [{count: {lines: %d}}]
-    encode: {codec: raw}
-    outputs: [{collect: {name: %s}}]
-`
-	text = strings.ReplaceAll(text, "blackhole: {}", "collect: {name: x}")
-	d := daemon(t, document(t, dir, fmt.Sprintf(text, 10, name)), false)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	waitFor(t, func() bool { return len(collected(name)) == 10 })
-	same := d.Pipelines()[1]
-
-	bad := document(t, dir, fmt.Sprintf(text, 10, name))
-	bad.DataDir = "elsewhere"
-	if _, err := d.Reload(bad); err == nil || !strings.Contains(err.Error(), "restart") {
-		t.Fatalf("error %v, want a refusal to change data_dir", err)
-	}
-	c, err := d.Reload(document(t, dir, fmt.Sprintf(text, 30, name)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if fmt.Sprint(c) != "{[] [changes] [] [same]}" {
-		t.Fatalf("changes %v", c)
-	}
-	waitFor(t, func() bool { return len(collected(name)) == 30 })
-	wantLines(t, name, 0, 30)
-	if d.Pipelines()[1] != same {
-		t.Error("the unchanged pipeline was replaced")
-	}
-	stop()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
 	}
 }
 

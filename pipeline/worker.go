@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"fmt"
-	"runtime/debug"
 	"sync"
 
+	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/processors"
 	"github.com/spillway/spillway/record"
 	"github.com/spillway/spillway/spool"
@@ -74,7 +74,7 @@ func (c *chains) work(worker int, j *job) (err error) {
 	stage := "encoder"
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: panic: %v\n%s", stage, p, debug.Stack())
+			err = fmt.Errorf("%s: %w", stage, outputs.Panicked(p))
 		}
 	}()
 	ch, b := &c.perWorker[worker], j.batch

@@ -1,0 +1,196 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spillway/spillway/outputs"
+	"github.com/spillway/spillway/spool"
+)
+
+// Run runs the pipeline until ctx is done and what was read is delivered, or the
+// drain timeout is over, or its inputs have finished for good and everything is
+// delivered. It starts the outputs first and stops the inputs first. The error
+// is that of the component that failed; the spool then keeps what it has.
+func (p *Pipeline) Run(ctx context.Context) (err error) {
+	defer func() {
+		phase := Finished
+		if err != nil {
+			phase = Failed
+			p.log.Error("pipeline failed; what is spooled stays in the spool", "error", err)
+		}
+		p.set(phase, nil, err)
+	}()
+	defer outputs.Contain(&err)
+	return p.run(ctx)
+}
+
+func (p *Pipeline) run(ctx context.Context) error {
+	in := newIntake(p.env.Credits, p.env.Workers, p.cfg.Linger)
+	sp, cs, err := p.openSpool(func(string) { in.senderAtTail() })
+	if err != nil {
+		return err
+	}
+	in.chain = cs
+	p.set(Running, sp, nil)
+
+	life, kill := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer kill(nil)
+	in.life, in.kill = life, kill
+
+	senders := p.startSenders(life, kill, sp)
+	appendCtx, stopAppend := context.WithCancel(life)
+	defer stopAppend()
+	appended := begin(func() { p.append(appendCtx, kill, sp, in) })
+	intakeCtx, stopIntake := context.WithCancel(life)
+	defer stopIntake()
+	read := p.startInputs(intakeCtx, kill, sp, in)
+	offered := begin(func() { in.offerDemand(intakeCtx) })
+
+	select {
+	case <-read:
+	case <-ctx.Done():
+	case <-life.Done():
+	}
+	p.set(Draining, sp, nil)
+	stopIntake()
+	<-read
+	<-offered
+	close(in.pending)
+	p.drain(ctx, life, sp, appended)
+	stopAppend()
+	<-appended
+	err = context.Cause(life)
+	kill(nil)
+	return errors.Join(err, p.close(sp, senders))
+}
+
+// begin runs f in a goroutine. The channel is closed when it has ended.
+func begin(f func()) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f()
+	}()
+	return ended
+}
+
+// startSenders starts the outputs, and returns for each what begin returns.
+func (p *Pipeline) startSenders(life context.Context, kill context.CancelCauseFunc, sp *spool.Spool) []<-chan struct{} {
+	var ended []<-chan struct{}
+	for i := range p.outputs {
+		ended = append(ended, begin(func() { p.send(life, kill, sp, &p.outputs[i]) }))
+	}
+	return ended
+}
+
+// startInputs starts the inputs. The channel is closed when all have ended.
+func (p *Pipeline) startInputs(ctx context.Context, kill context.CancelCauseFunc, sp *spool.Spool, in *intake) <-chan struct{} {
+	for i := range p.inputs {
+		in.emitters = append(in.emitters, newEmitter(in, p.inputs[i].id, sp.Resume))
+	}
+	var reading sync.WaitGroup
+	for i := range p.inputs {
+		reading.Go(func() { p.read(ctx, kill, &p.inputs[i], in.emitters[i]) })
+	}
+	return begin(reading.Wait)
+}
+
+// drain waits until everything that was read is in the spool and delivered, but
+// no longer than the drain timeout once ctx is done.
+func (p *Pipeline) drain(ctx, life context.Context, sp *spool.Spool, appended <-chan struct{}) {
+	life, stop := context.WithCancel(life)
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		t := time.NewTimer(p.cfg.DrainTimeout)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			stop()
+		case <-life.Done():
+		}
+	})()
+	select {
+	case <-appended:
+	case <-life.Done():
+		return
+	}
+	if context.Cause(ctx) == errReplaced {
+		return
+	}
+	if sp.Delivered(life) != nil && ctx.Err() != nil {
+		p.log.Info("stopping before everything is delivered; the rest stays in the spool", "drain_timeout", p.cfg.DrainTimeout)
+	}
+}
+
+const (
+	// stopPatience is how long outputs that were told to end may go on using the
+	// spool: a slow disk may hold the last acknowledgements up.
+	stopPatience = 10 * time.Second
+	// leavePatience is how long they may take when the spool is closed.
+	leavePatience = 2 * time.Second
+)
+
+// close waits for the outputs and closes the spool. What an output waits for in the
+// spool, room for a dead letter say, ends only when that is closed; an output that
+// goes on even then is left behind.
+func (p *Pipeline) close(sp *spool.Spool, senders []<-chan struct{}) error {
+	p.late(senders, stopPatience)
+	p.set(Draining, nil, nil)
+	err := sp.Close()
+	if late := p.late(senders, leavePatience); len(late) > 0 {
+		err = errors.Join(err, fmt.Errorf("told to end, but still there: %s", strings.Join(late, ", ")))
+	}
+	return err
+}
+
+// late waits for the outputs and names those that have not ended in time.
+func (p *Pipeline) late(senders []<-chan struct{}, patience time.Duration) (names []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for i, ended := range senders {
+		select {
+		case <-ended:
+			continue
+		case <-ctx.Done():
+		}
+		select {
+		case <-ended:
+		default:
+			names = append(names, "output "+p.outputs[i].id)
+		}
+	}
+	return names
+}
+
+func (p *Pipeline) read(ctx context.Context, kill context.CancelCauseFunc, in *namedInput, e *emitter) {
+	defer contain(kill, e.who)
+	if err := in.Run(ctx, e); err != nil && ctx.Err() == nil {
+		kill(fmt.Errorf("%s: %w", e.who, err))
+	}
+}
+
+func (p *Pipeline) append(ctx context.Context, kill context.CancelCauseFunc, sp *spool.Spool, in *intake) {
+	a := &appender{pending: in.pending, spool: sp, recycle: in.recycle, idle: in.senderAtTail}
+	err := func() (err error) {
+		defer outputs.Contain(&err)
+		return a.run(ctx)
+	}()
+	if err != nil {
+		if ctx.Err() == nil {
+			kill(err)
+		}
+		a.abandon(err)
+	}
+}
+
+// contain turns a panic of the calling goroutine into a failure of the pipeline.
+func contain(kill context.CancelCauseFunc, who string) {
+	if r := recover(); r != nil {
+		kill(fmt.Errorf("%s: %w", who, outputs.Panicked(r)))
+	}
+}
