@@ -9,7 +9,7 @@ import (
 )
 
 // toolLimit is how long one of Kafka's tools may run.
-const toolLimit = time.Minute
+const toolLimit = 2 * time.Minute
 
 func (v KafkaVersion) classpath(t testing.TB) string {
 	t.Helper()
@@ -18,7 +18,7 @@ func (v KafkaVersion) classpath(t testing.TB) string {
 
 // Run runs one of Kafka's own programs, such as
 // org.apache.kafka.tools.consumer.ConsoleConsumer, and returns what it printed.
-// The test fails if the program does, or takes longer than a minute.
+// The test fails if the program does, or takes longer than two minutes.
 func (v KafkaVersion) Run(t testing.TB, class string, args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
