@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
@@ -22,10 +21,16 @@ type writer struct {
 	// full is the size at which the segment under construction is full, opening
 	// the size of its opening.
 	full, opening int64
-	// warned is when and warnedBytes at which size the spool's filling was last
-	// looked at.
-	warned      time.Time
-	warnedBytes int64
+	// looked is when and lookedBytes at which size the spool's filling was last
+	// looked at, and early whether it was two-thirds full.
+	looked      time.Time
+	lookedBytes int64
+	early       bool
+	// told is how many lanes the mark under construction has told of.
+	told int
+	// torn says that what a failed write left behind the segment's end is still
+	// there.
+	torn bool
 }
 
 // began notes that a segment has begun with an opening of so many bytes.
@@ -85,9 +90,6 @@ func (s *Spool) append(ctx context.Context, g *Group) error {
 			}
 			s.setTrouble(err.Error())
 			s.log.Error("cannot write to the spool; trying again", "error", err)
-			if errors.Is(err, syscall.ENOSPC) {
-				s.dropBallast()
-			}
 			pause, wait = wait, min(2*wait, longestWait)
 		}
 		// What is waited for may need the turn: a dead letter, a sync that failed.
@@ -131,6 +133,10 @@ func (s *Spool) write(g *Group) error {
 	s.mu.Unlock()
 	w.buffer = w.mark.appendMark(w.buffer[:0], time.Now())
 	recordbatch.SetBaseOffset(w.buffer, at)
+	mark, err := recordbatch.ParseHeader(w.buffer)
+	if err != nil {
+		return err
+	}
 	w.bufs = w.bufs[:0]
 	for _, f := range g.Frames {
 		recordbatch.SetBaseOffset(f.Data, f.Base)
@@ -142,7 +148,7 @@ func (s *Spool) write(g *Group) error {
 		return err
 	}
 	failpoint.Hit("append.done")
-	s.publish(g, n, at+1)
+	s.publish(g, n, mark.NextOffset())
 	if g.Durable != nil && s.o.Sync.Mode != SyncAlways {
 		g.Durable(nil)
 	}
@@ -159,6 +165,9 @@ func (s *Spool) put(seg *segment) (int64, error) {
 	if failpoint.Due("append.mid") {
 		s.writeHalf(seg, total)
 	}
+	if err := s.cutTorn(seg); err != nil {
+		return 0, err
+	}
 	n, err := seg.file.Writev(s.writer.bufs, seg.size)
 	if err == nil && int64(n) == total {
 		return total, nil
@@ -166,11 +175,19 @@ func (s *Spool) put(seg *segment) (int64, error) {
 	if err == nil {
 		err = fmt.Errorf("%s: wrote %d of %d bytes", seg.name, n, total)
 	}
-	if cut := seg.file.Truncate(seg.size); cut != nil {
-		// What is torn is cut at the next start, or written over before.
-		err = errors.Join(err, cut)
+	s.writer.torn = true
+	return 0, errors.Join(err, s.cutTorn(seg))
+}
+
+// cutTorn cuts off what a failed write has left. Nothing may be written before that
+// has succeeded: behind something shorter, a whole mark of what failed could be left.
+func (s *Spool) cutTorn(seg *segment) error {
+	if !s.writer.torn {
+		return nil
 	}
-	return 0, err
+	err := seg.file.Truncate(seg.size)
+	s.writer.torn = err != nil
+	return err
 }
 
 // writeHalf is for the failpoint: a kill in the middle of a write.
@@ -197,8 +214,8 @@ func (s *Spool) buildMark(g *Group, now time.Time) {
 	w.mark.entry(tagAccount, w.scratch)
 	w.scratch = appendVarints(w.scratch[:0], s.st.synced)
 	w.mark.entry(tagSynced, w.scratch)
-	for i := range s.st.lanes {
-		l := s.st.lanes[i]
+	w.told = len(s.st.lanes)
+	for i, l := range s.st.lanes {
 		for _, f := range g.Frames {
 			if int(f.Lane) == i {
 				l.records += int64(f.Count)
@@ -228,7 +245,7 @@ func (s *Spool) publish(g *Group, n, next int64) {
 	for i := range g.Positions {
 		s.commit(&g.Positions[i])
 	}
-	for i := range s.st.lanes {
+	for i := range s.st.lanes[:s.writer.told] {
 		s.st.lanes[i].marked = true
 	}
 	for _, f := range g.Frames {
@@ -282,10 +299,13 @@ func (s *Spool) current() *segment {
 	return s.segments[len(s.segments)-1]
 }
 
+// setTrouble notes what keeps the spool from taking records, or, with no reason,
+// that nothing does; a sync that failed does until mend is done.
 func (s *Spool) setTrouble(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case reason == "" && s.syncFailed:
 	case reason == "":
 		s.trouble = Trouble{}
 	case s.trouble.Reason == "":

@@ -26,7 +26,7 @@ func (s *Spool) keeper() {
 			return
 		}
 		s.expire(time.Now())
-		s.deletePassed()
+		_ = s.deletePassed() // it has said why
 		s.restoreBallast()
 		<-s.turn
 		for _, c := range s.cursors {
@@ -67,7 +67,7 @@ func (s *Spool) findBallast() {
 // restoreBallast writes the ballast file where there is none. Its bytes are not
 // zero, so that no file system can keep them for nothing.
 func (s *Spool) restoreBallast() {
-	if s.ballast.Load() || s.o.Checkpoints != nil || s.troubled() {
+	if s.ballast.Load() || s.o.Checkpoints != nil || s.reason() != "" {
 		return
 	}
 	f, err := s.fs.Create(s.ballastName())
@@ -90,8 +90,9 @@ func (s *Spool) restoreBallast() {
 	s.ballast.Store(true)
 }
 
-func (s *Spool) troubled() bool {
+// reason is what keeps the spool from taking records, if anything does.
+func (s *Spool) reason() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.trouble.Reason != ""
+	return s.trouble.Reason
 }

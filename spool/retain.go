@@ -16,25 +16,26 @@ const full = "spool full: an output does not keep up, and its on_full is block"
 // earlyBytes of a spool of limit bytes are two-thirds of it.
 func earlyBytes(limit int64) int64 { return limit / 3 * 2 }
 
-// warnEarly says loudly, once a minute, that two-thirds of the spool are in use,
-// and how long the rest lasts at the rate since it was last said. The caller holds
-// the turn.
+// warnEvery is how often it is said that the spool is filling.
+const warnEvery = time.Minute
+
+// warnEarly says loudly that two-thirds of the spool are in use, at once and then at
+// intervals, and how long the rest lasts at the rate since it last looked. The caller
+// holds the turn.
 func (s *Spool) warnEarly(used int64) {
-	w := &s.writer
-	if used < earlyBytes(s.o.MaxBytes) {
-		w.warned, w.warnedBytes = time.Now(), used
+	w, now := &s.writer, time.Now()
+	early, since := used >= earlyBytes(s.o.MaxBytes), now.Sub(w.looked)
+	if since < warnEvery && (w.early || !early) {
 		return
 	}
-	since := time.Since(w.warned)
-	if since < time.Minute && w.warnedBytes >= earlyBytes(s.o.MaxBytes) {
-		return
+	if early {
+		left := "unknown"
+		if rate := float64(used-w.lookedBytes) / since.Seconds(); rate > 0 && !w.looked.IsZero() {
+			left = time.Duration(float64(s.o.MaxBytes-used) / rate * float64(time.Second)).Round(time.Second).String()
+		}
+		s.log.Warn("the spool is two-thirds full: an output does not keep up", "bytes", used, "max_bytes", s.o.MaxBytes, "full_in", left)
 	}
-	left := "no time is known"
-	if rate := float64(used-w.warnedBytes) / since.Seconds(); rate > 0 {
-		left = time.Duration(float64(s.o.MaxBytes-used) / rate * float64(time.Second)).Round(time.Second).String()
-	}
-	s.log.Warn("the spool is two-thirds full: an output does not keep up", "bytes", used, "max_bytes", s.o.MaxBytes, "full_in", left)
-	w.warned, w.warnedBytes = time.Now(), used
+	w.looked, w.lookedBytes, w.early = now, used, early
 }
 
 // room says whether size bytes may be written now, and makes room for them if it
@@ -62,8 +63,10 @@ func (s *Spool) room(size int64, dead bool) bool {
 			return true
 		}
 		if !s.dropOldest() {
+			if s.reason() != full {
+				s.log.Warn(full, "bytes", used, "max_bytes", s.o.MaxBytes)
+			}
 			s.setTrouble(full)
-			s.log.Warn(full, "bytes", used, "max_bytes", s.o.MaxBytes)
 			return false
 		}
 	}
@@ -88,18 +91,20 @@ func (s *Spool) used() int64 {
 func (s *Spool) smallest() int64 { return s.writer.opening }
 
 // free deletes what every output has passed, the segment under construction
-// included.
+// included. One that is all there is ends, too, if it may be dropped.
 func (s *Spool) free() error {
 	s.expire(time.Now())
 	s.mu.Lock()
 	last := s.segments[len(s.segments)-1]
-	passed := s.pinned() >= s.next && last.size > s.writer.opening
+	done := s.pinned() >= s.next || len(s.segments) == 1 && s.mayDrop(s.next)
+	done = done && last.size > s.writer.opening
 	s.mu.Unlock()
-	if passed {
-		return s.roll()
+	if done {
+		if err := s.roll(); err != nil {
+			return err
+		}
 	}
-	s.deletePassed()
-	return nil
+	return s.deletePassed()
 }
 
 // pinned is the least offset that a cursor still needs. The caller holds mu.
@@ -113,23 +118,23 @@ func (s *Spool) pinned() int64 {
 
 // deletePassed deletes segments that every cursor is durably past. The caller
 // holds the turn.
-func (s *Spool) deletePassed() {
+func (s *Spool) deletePassed() error {
 	for {
 		s.mu.Lock()
 		if len(s.segments) < 2 || s.pinned() < s.segments[1].base {
 			s.mu.Unlock()
-			return
+			return nil
 		}
 		seg := s.segments[0]
 		s.mu.Unlock()
-		if err := s.keepCursors(); err != nil {
-			s.log.Error("a cursor cannot be made durable; no segment is deleted", "error", err)
-			return
+		err := s.keepCursors()
+		if err == nil {
+			failpoint.Hit("delete.mid")
+			err = s.fs.Remove(seg.name)
 		}
-		failpoint.Hit("delete.mid")
-		if err := s.fs.Remove(seg.name); err != nil {
-			s.log.Error("cannot delete a segment", "segment", seg.name, "error", err)
-			return
+		if err != nil {
+			s.log.Error("cannot delete a segment that every output has passed; it is kept", "segment", seg.name, "error", err)
+			return err
 		}
 		s.mu.Lock()
 		s.segments = s.segments[1:]
@@ -170,17 +175,26 @@ func (c *Cursor) keep() error {
 func (s *Spool) dropOldest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.segments) < 2 {
+	if len(s.segments) < 2 || !s.mayDrop(s.segments[1].base) {
 		return false
-	}
-	to := s.segments[1].base
-	for _, c := range s.cursors {
-		if c.out.acked < to && !c.spec.DropOldest {
-			return false
-		}
 	}
 	s.dropTo(s.segments[1], "the spool is full")
 	return true
+}
+
+// mayDrop says whether outputs hold what lies before an offset, and all of them allow
+// that it is dropped. The caller holds mu.
+func (s *Spool) mayDrop(before int64) bool {
+	held := false
+	for _, c := range s.cursors {
+		if c.out.acked < before {
+			if !c.spec.DropOldest {
+				return false
+			}
+			held = true
+		}
+	}
+	return held
 }
 
 // expire drops segments that are older than the age allows.

@@ -488,3 +488,29 @@ func TestCursorsOfAMemorySpoolLeaveCheckpoints(t *testing.T) {
 	}
 	shut(t, s)
 }
+
+func TestAMarkOfAnySizeTakesOneOffset(t *testing.T) {
+	fs := faultfs.New()
+	o := Options{Outputs: []Output{{ID: "o", Lane: "l"}}, TailBytes: 1}
+	s := open(t, fs, o)
+	var g Group
+	for i := range 3000 {
+		g.Positions = append(g.Positions, record.Position{Source: fmt.Sprintf("in/%d", i), State: make([]byte, 200), Seen: time.Now()})
+	}
+	for i := range 3 {
+		if err := s.Append(t.Context(), &g); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, "l", int64(i+1), fmt.Sprint(i))
+	}
+	wantValues(t, take(t, cursor(t, s, "o")), "0", "1", "2")
+	killed(s)
+	s = open(t, fs, o)
+	put(t, s, "l", 9, "after")
+	wantValues(t, take(t, cursor(t, s, "o")), "after")
+	if st := s.Status(); st.QuarantinedBytes != 0 || len(s.Resume("in/")) != 3001 {
+		t.Errorf("%d bytes are kept aside, %d positions", st.QuarantinedBytes, len(s.Resume("in/")))
+	}
+	shut(t, s)
+	balanced(t, fs)
+}

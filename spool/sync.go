@@ -176,6 +176,7 @@ func (s *Spool) rewrite() error {
 		return err
 	}
 	s.writer.began(s.o.SegmentBytes, int64(len(opening)))
+	s.writer.torn = false
 	s.supersede(old, seg)
 	s.durable(groups[len(groups)-1].end)
 	return nil
@@ -297,7 +298,8 @@ func (s *Spool) roll() error {
 		s.st.synced = s.next
 	}
 	s.mu.Unlock()
+	s.writer.torn = false
 	s.wakeAll()
-	s.deletePassed()
+	_ = s.deletePassed() // it has said why, and the keeper tries again
 	return nil
 }
