@@ -21,7 +21,7 @@ type runCmd struct {
 }
 
 func (c *runCmd) Run() error {
-	doc, err := c.load()
+	doc, err := c.build()
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ type process struct {
 
 // Reload reads the configuration again.
 func (p *process) Reload(context.Context) (any, error) {
-	doc, err := p.config.load()
+	doc, err := p.config.build()
 	if err != nil {
 		return nil, err
 	}

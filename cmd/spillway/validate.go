@@ -16,15 +16,22 @@ type configFlag struct {
 	Config string `short:"c" help:"Configuration file, or folder of them." default:"/etc/spillway/spillway.yaml" type:"path" placeholder:"FILE|DIR"`
 }
 
-// load reads the configuration and builds it once, to find what only building
-// finds, such as a regular expression that does not compile.
+// load reads the configuration. Outputs are not looked at: whoever tests or audits
+// it need not be the user that runs it.
 func (c configFlag) load() (*pipeline.Document, error) {
 	if _, err := os.Stat(c.Config); errors.Is(err, fs.ErrNotExist) {
 		return nil, usage(fmt.Errorf("there is no configuration at %s: name one with -c FILE", c.Config))
 	}
 	doc, err := pipeline.Load(c.Config)
+	return doc, usage(err)
+}
+
+// build reads the configuration and builds it once, to find what only building
+// finds, such as a folder that cannot be written to.
+func (c configFlag) build() (*pipeline.Document, error) {
+	doc, err := c.load()
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
 	if err := admin.CheckListen(doc.Admin.Listen); err != nil {
 		return nil, usage(fmt.Errorf("%s: %w", c.Config, err))
@@ -35,7 +42,7 @@ func (c configFlag) load() (*pipeline.Document, error) {
 type validateCmd struct{ configFlag }
 
 func (c *validateCmd) Run() error {
-	doc, err := c.load()
+	doc, err := c.build()
 	if err != nil {
 		return err
 	}
