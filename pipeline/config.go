@@ -35,7 +35,7 @@ type Config struct {
 	Encode       codec.Config           `yaml:"encode" doc:"How they are written, for outputs that do not say otherwise."`
 	Spool        SpoolConfig            `yaml:"spool" doc:"The buffer between them and the outputs."`
 	Outputs      []outputs.Component    `yaml:"outputs" doc:"Where they go: each output gets every record." required:"true"`
-	DeadLetters  outputs.Component      `yaml:"dead_letters" doc:"The output for records that could not be processed or were refused; a file in data_dir by default."`
+	DeadLetters  outputs.Component      `yaml:"dead_letters" doc:"The output for records that could not be processed or were refused; a file in data_dir by default. What it refuses itself is tried for ever."`
 	Linger       time.Duration          `yaml:"linger" doc:"How long records may wait for others when an output has nothing left to send." min:"0s" max:"1m"`
 	DrainTimeout time.Duration          `yaml:"drain_timeout" doc:"How long a stop may wait for outputs to take what is spooled; the rest stays in the spool." min:"0s"`
 
