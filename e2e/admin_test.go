@@ -64,14 +64,15 @@ func TestTheAdminPortTellsAndChangesNothing(t *testing.T) {
 	if r, err := client.Do(stranger); err != nil || r.StatusCode != http.StatusForbidden {
 		t.Errorf("a request for another host is answered: %v, %v", r, err)
 	}
-	reloadOverSocket(t, p)
+	reloadOverSocket(t, p, `"Unchanged":["p"]`)
 	run.Kill()
 	run.Wait(t, patient)
 	runOnce(t, p, 100)
 }
 
-// reloadOverSocket asks for a reload where that is allowed.
-func reloadOverSocket(t *testing.T, p *testkit.Program) {
+// reloadOverSocket asks for a reload where that is allowed, and for this in the
+// answer.
+func reloadOverSocket(t *testing.T, p *testkit.Program, want string) {
 	t.Helper()
 	overSocket := &http.Client{Timeout: patient, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -84,7 +85,7 @@ func reloadOverSocket(t *testing.T, p *testkit.Program) {
 	}
 	defer r.Body.Close()
 	text, err := io.ReadAll(r.Body)
-	if want := `"Unchanged":["p"]`; err != nil || r.StatusCode != 200 || !strings.Contains(string(text), want) {
+	if err != nil || r.StatusCode != 200 || !strings.Contains(string(text), want) {
 		t.Errorf("%s, %v; want 200 and %s", fmt.Sprint(r.Status, " ", string(text)), err, want)
 	}
 }

@@ -90,5 +90,7 @@ func TestAKillOnAFullDiskLosesNothing(t *testing.T) {
 		t.Fatalf("ended with %d:\n%s", r.Code, r.Stderr)
 	}
 	arrived(t, p, manyLines)
-	p.Conserved(t, configFile)
+	if a := p.Conserved(t, configFile)["p"]; a.Account.Read != manyLines {
+		t.Errorf("%d lines were written, but the audit says %+v", manyLines, a.Account)
+	}
 }

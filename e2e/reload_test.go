@@ -83,6 +83,7 @@ func (r *reloading) end() {
 	if n := r.peer.connections.Load(); n != 1 {
 		r.t.Errorf("the unchanged pipeline connected %d times, want once", n)
 	}
+	r.peer.arrived(r.t, r.written)
 	for name, a := range r.Conserved(r.t, configFile) {
 		if a.Account.Read != int64(r.written) {
 			r.t.Errorf("pipeline %s read %d lines, want %d", name, a.Account.Read, r.written)
@@ -130,4 +131,27 @@ func TestABadConfigurationIsRefusedAndTheOldGoesOn(t *testing.T) {
 	r.configure("raw")
 	r.end()
 	arrived(t, r.Program, r.written)
+}
+
+func TestAReloadOfTheOnlyPipelineLetsTheProcessLive(t *testing.T) {
+	p := testkit.NewProgram(t)
+	configure := func(linger int) {
+		p.Write(t, configFile, pipelineYAML(readLogs+rawToFile+fmt.Sprintf("linger: %dms\n", linger)))
+	}
+	configure(0)
+	run := p.Start(t, "run", "-c", configFile)
+	for n := range 5 {
+		writeLines(t, p, "logs/a.log", 100*n, 100*(n+1))
+		testkit.WaitFor(t, "the lines", patient, func() bool { return lineCount(p.File("out/all.log")) == 100*(n+1) })
+		configure(n + 1)
+		reloadOverSocket(t, p, `"Replaced":["p"]`)
+	}
+	run.Signal(t, syscall.SIGTERM)
+	if r := run.Wait(t, patient); r.Code != 0 {
+		t.Fatalf("ended with %d:\n%s", r.Code, r.Stderr)
+	}
+	arrived(t, p, 500)
+	if a := p.Conserved(t, configFile)["p"]; a.Account.Read != 500 {
+		t.Errorf("500 lines were written, but the audit says %+v", a.Account)
+	}
 }

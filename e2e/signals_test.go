@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,12 +16,13 @@ import (
 // patient is how long something may take that should take moments.
 const patient = 20 * time.Second
 
-// peer is a TCP listener that counts connections, and reads what comes or never
-// does.
+// peer is a TCP listener that counts connections, and keeps what comes in a file
+// or never reads.
 type peer struct {
 	address     string
 	connections atomic.Int64
 	bytes       atomic.Int64
+	got         *os.File // nil: never reads
 }
 
 func listen(t *testing.T, reads bool) *peer {
@@ -31,6 +33,12 @@ func listen(t *testing.T, reads bool) *peer {
 	}
 	t.Cleanup(func() { l.Close() })
 	p := &peer{address: l.Addr().String()}
+	if reads {
+		if p.got, err = os.CreateTemp(t.TempDir(), "peer"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.got.Close() })
+	}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -51,10 +59,18 @@ func (p *peer) read(c net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := c.Read(buf)
-		p.bytes.Add(int64(n))
-		if err != nil {
+		if _, failed := p.got.Write(buf[:n]); failed != nil || err != nil {
 			return
 		}
+		p.bytes.Add(int64(n))
+	}
+}
+
+// arrived fails unless the peer has got the first lines of source a, each once.
+func (p *peer) arrived(t *testing.T, lines int) {
+	t.Helper()
+	if d := testkit.CheckDelivery(t, []string{p.got.Name()}, map[string]int{"a": lines}); !d.Exact() {
+		t.Errorf("at the peer: %v", d)
 	}
 }
 
@@ -108,6 +124,7 @@ func TestADrainThatTakesTooLongKeepsTheRest(t *testing.T) {
 	if r := run.Wait(t, patient); r.Code != 0 || !strings.Contains(r.Stderr, "the rest stays in the spool") {
 		t.Fatalf("ended with %d:\n%s", r.Code, r.Stderr)
 	}
+	arrived(t, p, manyLines)
 	a := p.Conserved(t, configFile)["p"]
 	if tcp := a.Output(t, "tcp"); tcp.PendingRecords == 0 || tcp.Acked+tcp.PendingRecords != manyLines {
 		t.Errorf("%d lines, but the audit says %+v", manyLines, tcp)
@@ -166,6 +183,7 @@ func TestOneBlockedOutputHoldsNoOther(t *testing.T) {
 		t.Fatalf("ended with %d:\n%s", r.Code, r.Stderr)
 	}
 	arrived(t, p, manyLines)
+	reading.arrived(t, manyLines)
 	a := p.Conserved(t, configFile)["p"]
 	if a.Output(t, "fine").Acked != manyLines || a.Output(t, "tcp").PendingRecords == 0 {
 		t.Errorf("want everything at one peer and a backlog for the other: %+v", a.Outputs)
