@@ -60,6 +60,7 @@ func (c *runCmd) run(doc *pipeline.Document, log *slog.Logger) error {
 	for {
 		select {
 		case err := <-ended:
+			log.Info("spillway has ended")
 			return err
 		case s := <-signals:
 			switch {
