@@ -149,7 +149,7 @@ func (s *Spool) write(g *Group) error {
 	}
 	failpoint.Hit("append.done")
 	s.publish(g, n, mark.NextOffset())
-	if g.Durable != nil && s.o.Sync.Mode != SyncAlways {
+	if g.Durable != nil && !s.waits(g) {
 		g.Durable(nil)
 	}
 	return nil
@@ -260,17 +260,22 @@ func (s *Spool) publish(g *Group, n, next int64) {
 	if s.o.Checkpoints != nil {
 		s.checkpoints.add(next, g.Positions)
 	}
-	if s.o.Sync.Mode == SyncAlways {
-		if g.Durable != nil {
-			s.waiting = append(s.waiting, answer{next, g.Durable})
-		}
-	} else {
+	if s.o.Sync.Mode != SyncAlways {
 		s.visible = next
 		s.wake()
 	}
-	if s.o.Sync.Mode == SyncAlways || s.unsyncedBytes >= unsyncedMax/2 {
+	if s.waits(g) && g.Durable != nil {
+		s.waiting = append(s.waiting, answer{next, g.Durable})
+	}
+	if s.waits(g) || s.unsyncedBytes >= unsyncedMax/2 {
 		signal(s.dirty)
 	}
+}
+
+// waits says that g is to be synced before anybody is told of it. An output's dead
+// letters are: its cursor moves then, and nothing would give them again.
+func (s *Spool) waits(g *Group) bool {
+	return s.o.Sync.Mode == SyncAlways || s.o.Sync.Mode == SyncInterval && len(g.dead) > 0
 }
 
 // wake tells all cursors that there may be something new.

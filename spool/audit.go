@@ -47,10 +47,14 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 	}
 	report := &AuditReport{}
 	var frames []frameAt
+	var oldest *segment // as far as its opening tells
 	st, err := walk(fs, dir, func(e Entry) error {
 		if e.Bad != nil {
 			report.BadBytes += e.Size
 			return nil
+		}
+		if oldest == nil {
+			oldest = &segment{base: e.Offset, lanes: lanesIn(e.Batch)}
 		}
 		if !e.Mark {
 			h, err := recordbatch.ParseHeader(e.Batch)
@@ -72,11 +76,16 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 	for id, known := range st.outputs {
 		c := cursors[id]
 		if c == nil {
-			c = &Cursor{out: &outputState{acked: known.acked}}
+			c = &Cursor{out: known}
 		}
 		o := OutputStatus{
 			ID: id, Frontier: c.out.acked, Routed: st.routed(known),
-			Acked: c.count.Acked, DeadLettered: c.count.DeadLettered, Dropped: c.count.Dropped,
+			Acked: c.out.count.Acked, DeadLettered: c.out.count.DeadLettered, Dropped: c.out.count.Dropped,
+		}
+		if oldest != nil && c.out.acked < oldest.base {
+			// Removed from the configuration, the output no longer held it.
+			routed, _ := known.routedAt(oldest.base, oldest.lanes)
+			o.Dropped += c.unaccounted(oldest.base, routed)
 		}
 		for _, f := range frames {
 			if f.end > c.out.acked && known.laneAt(f.base) == f.lane && !c.acknowledged(f.base) {

@@ -1,10 +1,13 @@
 package spool
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // begin settles outputs, lanes and cursors and, where they or the boot are new,
-// begins a segment whose opening says so.
-func (s *Spool) begin(fresh bool) error {
+// begins a segment whose opening says so. end is where what was found ends.
+func (s *Spool) begin(fresh bool, end int64) error {
 	if s.o.Checkpoints != nil {
 		if err := s.openCheckpoints(); err != nil {
 			return err
@@ -18,7 +21,7 @@ func (s *Spool) begin(fresh bool) error {
 	wanted := map[string]bool{}
 	for _, spec := range s.o.Outputs {
 		wanted[spec.ID] = true
-		changed, err := s.addCursor(spec)
+		changed, err := s.addCursor(spec, end)
 		if err != nil {
 			return err
 		}
@@ -66,7 +69,7 @@ func (s *Spool) firstWrite(fresh bool) error {
 
 // addCursor makes the cursor of an output, and says whether the marks have to
 // learn something about it.
-func (s *Spool) addCursor(spec Output) (changed bool, err error) {
+func (s *Spool) addCursor(spec Output, end int64) (changed bool, err error) {
 	o, known := s.st.outputs[spec.ID]
 	lane, err := s.Lane(spec.Lane)
 	if err != nil {
@@ -88,6 +91,7 @@ func (s *Spool) addCursor(spec Output) (changed bool, err error) {
 		if err := c.open(known); err != nil {
 			return false, err
 		}
+		c.forgetCut(end)
 	}
 	c.next = o.acked
 	s.cursors = append(s.cursors, c)
@@ -96,14 +100,14 @@ func (s *Spool) addCursor(spec Output) (changed bool, err error) {
 
 // open reads the cursor's journal. known says that the marks know the output.
 func (c *Cursor) open(known bool) (err error) {
-	s, from := c.s, c.out.acked
+	s, marked := c.s, *c.out
 	c.journal, err = openJournal(s.fs, s.path("outputs"), c.spec.ID, c.replay)
 	if err != nil && !errors.Is(err, errNoJournal) {
 		return err
 	}
-	if !known {
+	if err != nil || !known {
 		// A journal that the marks do not know is from a spool that was lost.
-		c.out.acked, c.count, c.pending, c.inDoubt, c.acked = from, counts{}, nil, nil, nil
+		*c.out, c.pending, c.inDoubt, c.acked = marked, nil, nil, nil
 	}
 	if err == nil && known {
 		return nil
@@ -117,6 +121,29 @@ func (c *Cursor) open(known bool) (err error) {
 		s.log.Error("a cursor cannot be written; its output waits where it has to", "output", c.spec.ID, "error", err)
 	}
 	return nil
+}
+
+// forgetCut takes off the counts what was acknowledged of records behind end, which
+// a power cut has taken: their sources give them again, and then they count.
+func (c *Cursor) forgetCut(end int64) {
+	cut := int64(0)
+	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool {
+		if g.base >= end {
+			cut += g.end - g.base
+		}
+		return g.base >= end
+	})
+	if n := c.out.count; c.out.acked > end {
+		cut = max(cut, n.Acked+n.DeadLettered+n.Dropped-c.s.st.routed(c.out))
+	}
+	if cut == 0 {
+		return
+	}
+	c.out.count.Acked -= cut
+	c.s.log.Warn("a power cut took records that had been acknowledged; they may come again", "output", c.spec.ID, "records", cut)
+	if err := c.s.withBallast(c.renew); err != nil {
+		c.s.log.Error("a cursor cannot be written; its output waits where it has to", "output", c.spec.ID, "error", err)
+	}
 }
 
 // startOldest makes an output that the spool has never seen begin with the oldest
@@ -150,8 +177,16 @@ func (s *Spool) buildOpening(until int64, lanes []int64) {
 		l.records = lanes[i]
 		w.mark.entry(tagLane, appendLane(nil, i, l))
 	}
+	passed := map[string]counts{}
+	for _, c := range s.cursors {
+		passed[c.spec.ID] = c.passed()
+	}
 	for id, o := range s.st.outputs {
-		w.mark.entry(tagOutput, appendOutput(nil, id, o))
+		count, ok := passed[id]
+		if !ok {
+			count = o.count
+		}
+		w.mark.entry(tagOutput, appendOutput(nil, id, o, count))
 	}
 	for d := range s.st.dead {
 		w.mark.entry(tagDead, appendDead(nil, d))

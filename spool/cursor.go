@@ -29,7 +29,6 @@ type Cursor struct {
 	// pending are the frames given out, or acknowledged in an earlier life,
 	// that the frontier has not passed, in offset order.
 	pending []*given
-	count   counts
 	acked   []Staged // newest last
 
 	// inDoubt is what an earlier life staged and did not see acknowledged, in
@@ -203,8 +202,8 @@ func (c *Cursor) Ack(f *Frame) error {
 		g.staged = &old
 	}
 	if !g.abandoned {
-		c.count.Acked += int64(g.count) - g.rejected
-		c.count.DeadLettered += g.rejected
+		c.out.count.Acked += int64(g.count) - g.rejected
+		c.out.count.DeadLettered += g.rejected
 	}
 	if g.staged != nil {
 		c.acked = append(c.acked, *g.staged)

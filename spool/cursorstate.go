@@ -33,7 +33,7 @@ func (r *markReader) staged() Staged {
 // ackBody is the journal's record of an acknowledgement: what was acknowledged,
 // and where that leaves the frontier and the counts.
 func (c *Cursor) ackBody(g *given) []byte {
-	return appendVarints(nil, g.base, g.end, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
+	return appendVarints(nil, g.base, g.end, c.out.acked, c.out.count.Acked, c.out.count.DeadLettered, c.out.count.Dropped)
 }
 
 // write adds a record to the journal, behind those that could not be written
@@ -114,7 +114,7 @@ func (c *Cursor) catchUp() {
 // snapshot is the whole cursor: frontier, counts, what is acknowledged behind the
 // frontier, what is in doubt, and what was acknowledged last.
 func (c *Cursor) snapshot() []byte {
-	b := appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
+	b := appendVarints(nil, c.out.acked, c.out.count.Acked, c.out.count.DeadLettered, c.out.count.Dropped)
 	var acked []*given
 	var staged []*Staged
 	for _, g := range c.pending {
@@ -144,13 +144,24 @@ func (c *Cursor) snapshot() []byte {
 	return b
 }
 
+// passed are the counts of what the frontier has passed. The caller holds mu.
+func (c *Cursor) passed() counts {
+	n := c.out.count
+	for _, g := range c.pending {
+		if g.frame == nil && g.base >= c.out.acked {
+			n.Acked -= g.end - g.base
+		}
+	}
+	return n
+}
+
 // replay applies a record of the journal at the start.
 func (c *Cursor) replay(typ byte, body []byte) error {
 	r := markReader{b: body}
 	switch typ {
 	case jrSnapshot:
 		c.out.acked = r.varint()
-		c.count = counts{r.varint(), r.varint(), r.varint()}
+		c.out.count = counts{r.varint(), r.varint(), r.varint()}
 		c.pending, c.inDoubt, c.acked = nil, nil, nil
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.insert(&given{base: r.varint(), end: r.varint()})
@@ -166,7 +177,7 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 	case jrAck:
 		base, end := r.varint(), r.varint()
 		c.out.acked = r.varint()
-		c.count = counts{r.varint(), r.varint(), r.varint()}
+		c.out.count = counts{r.varint(), r.varint(), r.varint()}
 		if st, ok := c.settle(base); ok {
 			c.acked = append(c.acked, st)
 		}
@@ -179,12 +190,12 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 		if c.out.acked = r.varint(); c.out.acked < before {
 			c.forgetFrom(c.out.acked)
 		}
-		c.count = counts{r.varint(), r.varint(), r.varint()}
+		c.out.count = counts{r.varint(), r.varint(), r.varint()}
 	}
 	return r.err
 }
 
 // advanceBody is the journal's record of the frontier and the counts.
 func (c *Cursor) advanceBody() []byte {
-	return appendVarints(nil, c.out.acked, c.count.Acked, c.count.DeadLettered, c.count.Dropped)
+	return appendVarints(nil, c.out.acked, c.out.count.Acked, c.out.count.DeadLettered, c.out.count.Dropped)
 }

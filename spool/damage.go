@@ -46,17 +46,8 @@ func (c *Cursor) closeGap(offset int64, lanes []int64) {
 	if !c.gap || !ok || offset < c.next {
 		return
 	}
-	known := c.count.Acked + c.count.DeadLettered + c.count.Dropped
-	for _, g := range c.pending {
-		switch {
-		case g.frame == nil && g.base >= offset:
-			known -= g.end - g.base
-		case g.frame != nil && g.base < offset && !g.abandoned:
-			known += int64(g.count)
-		}
-	}
-	if lost := routed - known; lost > 0 {
-		c.count.Dropped += lost
+	if lost := c.unaccounted(offset, routed); lost > 0 {
+		c.out.count.Dropped += lost
 		c.s.log.Error("records were lost with bad bytes", "output", c.spec.ID, "records", lost)
 	}
 	c.gap = false

@@ -40,7 +40,7 @@
 //	tag 2  account of the pipeline, cumulative: read, generated, recovered, appended, merged, filtered, dropped by reason
 //	tag 3  everything before this offset was synced when the mark was made
 //	tag 4  lane: number (unsigned), records ever appended to it, fingerprint of the encoding
-//	tag 5  output: id, acknowledged offset, spans (from offset, lane, lane's records then, records routed before)
+//	tag 5  output: id, acknowledged offset, spans (from offset, lane, lane's records then, records routed before), counts (acknowledged, dead-lettered, dropped)
 //	tag 6  dead letter: output, offset of the refused record; it is in the spool
 //	tag 7  boot id of the machine, as plain text
 //	tag 8  the opening counts only if the segment's marks reach this offset

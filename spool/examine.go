@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/spillway/spillway/spool/recordbatch"
 )
@@ -97,7 +98,7 @@ func (s *Spool) resumes(sc *scanner, f *found) (bool, error) {
 			continue
 		}
 		later := newState()
-		later.lanes = f.state.lanes
+		later.lanes = slices.Clone(f.state.lanes)
 		if content, ours, err := parseMark(e.data, &r); ours && err == nil && later.apply(content) == nil && later.synced > bad {
 			return true, nil
 		}

@@ -63,8 +63,10 @@ type laneState struct {
 
 // outputState is what marks know of an output.
 type outputState struct {
-	// acked is the cursor's frontier when the mark was made.
+	// acked is the cursor's frontier, and count what became of records, when the
+	// mark was made: of those that the frontier had passed.
 	acked int64
+	count counts
 	// spans tell which lane the output reads from which offset on.
 	spans []laneSpan
 }
@@ -78,10 +80,11 @@ type laneSpan struct {
 	before int64
 }
 
-// forgetDead drops the ids of dead letters that their output has passed.
-func (st *state) forgetDead() {
+// forgetDead drops the ids of the dead letters of an output before an offset that it
+// has passed for good.
+func (st *state) forgetDead(output string, passed int64) {
 	for d := range st.dead {
-		if o := st.outputs[d.output]; o == nil || d.offset < o.acked {
+		if d.output == output && d.offset < passed {
 			delete(st.dead, d)
 		}
 	}
@@ -159,7 +162,7 @@ func appendLane(b []byte, number int, l laneState) []byte {
 	return appendText(b, l.fingerprint)
 }
 
-func appendOutput(b []byte, id string, o *outputState) []byte {
+func appendOutput(b []byte, id string, o *outputState, passed counts) []byte {
 	b = appendText(b, id)
 	b = binary.AppendVarint(b, o.acked)
 	b = binary.AppendUvarint(b, uint64(len(o.spans)))
@@ -168,7 +171,7 @@ func appendOutput(b []byte, id string, o *outputState) []byte {
 			b = binary.AppendVarint(b, n)
 		}
 	}
-	return b
+	return appendVarints(b, passed.Acked, passed.DeadLettered, passed.Dropped)
 }
 
 func appendDead(b []byte, d deadID) []byte {
@@ -275,6 +278,9 @@ func (st *state) applyEntry(tag uint64, r *markReader) {
 		o := &outputState{acked: r.varint()}
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			o.spans = append(o.spans, laneSpan{r.varint(), int16(r.varint()), r.varint(), r.varint()})
+		}
+		if len(r.b) > 0 {
+			o.count = counts{r.varint(), r.varint(), r.varint()}
 		}
 		st.outputs[id] = o
 	case tagDead:

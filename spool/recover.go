@@ -78,6 +78,10 @@ func (s *Spool) recover() error {
 		// Offsets up to here may have been sent before what stood at them was
 		// lost: none is used twice.
 		s.next = (used>>epochBits + 1) << epochBits
+		if s.o.Sync.Mode == SyncNever && s.syncAll() == nil {
+			// Or the next start would take the gap for one that a power cut left.
+			s.st.synced = s.next
+		}
 	}
 	failpoint.Hit("recover.mid")
 	for _, seg := range s.segments {
@@ -89,7 +93,7 @@ func (s *Spool) recover() error {
 			return err
 		}
 	}
-	return s.begin(jump || len(s.segments) == 0)
+	return s.begin(jump || len(s.segments) == 0, p.end)
 }
 
 // farthest is the highest offset that the cursor's journal speaks of.
@@ -163,8 +167,17 @@ func (s *Spool) verifyUnsynced(p *plan) error {
 		if earlier.opened && !earlier.cut && earlier.end >= next {
 			continue
 		}
+		keep := i + 1
+		for !earlier.opened && keep > 0 {
+			if keep--; keep == 0 {
+				break
+			}
+			if earlier, err = s.examine(p.keep[keep-1]); err != nil {
+				return err
+			}
+		}
 		p.found, p.cut = earlier, true
-		p.cutOff(i + 1)
+		p.cutOff(keep)
 	}
 	return nil
 }

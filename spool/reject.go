@@ -16,7 +16,8 @@ type failures interface {
 }
 
 // Reject puts the record with this index in f, or all of them for -1, with the
-// dead letters, in the spool before it returns. Ack still follows.
+// dead letters: in the spool, and as safe there as any sync setting but never makes
+// it, before it returns. Ack still follows.
 func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
 	s := c.s
 	if s.o.DeadLane == "" || s.o.DeadLetter == nil {
@@ -69,5 +70,13 @@ func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
 	}
 	out.Count, out.Lane = int32(b.Count()), lane
 	n := int64(out.Count)
-	return s.Append(context.Background(), &Group{Frames: []*Frame{out}, Account: Account{Recovered: n, Appended: n}, dead: dead})
+	safe := make(chan error, 1)
+	err = s.Append(context.Background(), &Group{
+		Frames: []*Frame{out}, Account: Account{Recovered: n, Appended: n},
+		Durable: func(err error) { safe <- err }, dead: dead,
+	})
+	if err != nil {
+		return err
+	}
+	return <-safe
 }

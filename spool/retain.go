@@ -150,24 +150,29 @@ func (s *Spool) deletePassed() error {
 func (s *Spool) keepCursors() error {
 	var errs []error
 	for _, c := range s.cursors {
-		if c.journal != nil {
-			errs = append(errs, c.keep())
-		}
+		errs = append(errs, c.keep())
 	}
 	return errors.Join(errs...)
 }
 
-// keep makes the frontier durable.
+// keep makes the frontier durable, whatever the mode: what lies before it may go.
 func (c *Cursor) keep() error {
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
-	c.s.mu.Lock()
-	body := c.advanceBody()
-	c.s.mu.Unlock()
-	if err := c.write(jrAdvance, body); err != nil || c.s.o.Sync.Mode == SyncNever {
+	return c.inTurn(func() error {
+		s := c.s
+		s.mu.Lock()
+		frontier, body := c.out.acked, c.advanceBody()
+		s.mu.Unlock()
+		err := c.write(jrAdvance, body)
+		if err == nil {
+			err = c.sync()
+		}
+		if err == nil {
+			s.mu.Lock()
+			s.st.forgetDead(c.spec.ID, frontier)
+			s.mu.Unlock()
+		}
 		return err
-	}
-	return c.sync()
+	})
 }
 
 // dropOldest makes the outputs that allow it let go of the oldest segment, if
@@ -232,20 +237,29 @@ func (s *Spool) dropTo(seg *segment, why string) {
 // drop moves the cursor to the base of a segment and returns how many records it
 // loses. The caller holds mu.
 func (c *Cursor) drop(seg *segment) int64 {
-	lost := c.s.routedBefore(c.out, seg) - c.count.Acked - c.count.DeadLettered - c.count.Dropped
 	for _, g := range c.pending {
-		switch {
-		case g.base < seg.base:
-			g.abandoned = true
-		case g.frame == nil:
-			lost += g.end - g.base
-		}
+		g.abandoned = g.abandoned || g.frame != nil && g.base < seg.base
 	}
-	lost = max(lost, 0)
-	c.count.Dropped += lost
+	lost := c.unaccounted(seg.base, c.s.routedBefore(c.out, seg))
+	c.out.count.Dropped += lost
 	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base < seg.base })
 	c.out.acked, c.next = max(c.out.acked, seg.base), max(c.next, seg.base)
 	return lost
+}
+
+// unaccounted is how many records before an offset the counts do not know, where so
+// many had been routed. Those that are out are known. The caller holds mu.
+func (c *Cursor) unaccounted(offset, routed int64) int64 {
+	known := c.out.count.Acked + c.out.count.DeadLettered + c.out.count.Dropped
+	for _, g := range c.pending {
+		switch {
+		case g.frame == nil && g.base >= offset:
+			known -= g.end - g.base
+		case g.frame != nil && g.base < offset && !g.abandoned:
+			known += int64(g.count)
+		}
+	}
+	return max(0, routed-known)
 }
 
 // routedBefore is how many records were for an output when a segment began. The
@@ -271,14 +285,21 @@ func readLanes(seg *segment) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r recordbatch.Reader
-	content, ours, err := parseMark(e.data, &r)
-	if err != nil || !ours {
-		return nil, errors.Join(err, errBad)
+	if lanes := lanesIn(e.data); lanes != nil {
+		return lanes, nil
 	}
+	return nil, errBad
+}
+
+// lanesIn are the lanes' counts in an opening; nil where the batch is none.
+func lanesIn(batch []byte) []int64 {
+	var r recordbatch.Reader
 	st := newState()
-	err = st.apply(content)
-	return st.laneCounts(), err
+	content, ours, err := parseMark(batch, &r)
+	if err != nil || !ours || content[1] != markOpening || st.apply(content) != nil {
+		return nil
+	}
+	return st.laneCounts()
 }
 
 func (st *state) laneCounts() []int64 {
@@ -316,6 +337,8 @@ func (s *Spool) forget(now time.Time) {
 	for key, p := range s.st.sources {
 		if !p.Seen.IsZero() && now.Sub(p.Seen) > s.o.ForgetAfter {
 			delete(s.st.sources, key)
+			delete(s.checkpoints.settled, key)
+			s.checkpoints.changed = true
 		}
 	}
 }

@@ -34,8 +34,8 @@ func (c *Cursor) Rewind(offset int64) error {
 			}
 		}
 		again += c.forgetFrom(offset)
-		c.count.Acked -= again - dead
-		c.count.DeadLettered -= dead
+		c.out.count.Acked -= again - dead
+		c.out.count.DeadLettered -= dead
 		c.next, c.out.acked = offset, offset
 		body := c.advanceBody()
 		s.mu.Unlock()

@@ -17,7 +17,8 @@ import (
 //
 // Who holds turn may write: the segment under construction and everything in
 // writer belong to it. mu guards what appenders, senders and the syncer share; it
-// is never held during I/O.
+// is not held during I/O, but for rare looks at an opening. Who needs several takes
+// turn first, then a cursor's turn, then mu.
 type Spool struct {
 	fs  vfs.FS
 	dir string

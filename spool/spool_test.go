@@ -210,7 +210,7 @@ func TestSourcesThatAreGoneAreForgottenButNotForBeingOff(t *testing.T) {
 			t.Fatalf("forgotten for being off: %+v", ps)
 		}
 		time.Sleep(2 * time.Hour)
-		for range 20 {
+		for range 40 {
 			if err := s.Append(t.Context(), &Group{Positions: []record.Position{{Source: "in/b", Seen: time.Now()}}}); err != nil {
 				t.Fatal(err)
 			}

@@ -61,8 +61,8 @@ func (s *Spool) Status() Status {
 		routed := s.st.routed(c.out)
 		o := OutputStatus{
 			ID: c.spec.ID, Frontier: c.out.acked, Routed: routed,
-			Acked: c.count.Acked, DeadLettered: c.count.DeadLettered, Dropped: c.count.Dropped,
-			PendingRecords: routed - c.count.Acked - c.count.DeadLettered - c.count.Dropped,
+			Acked: c.out.count.Acked, DeadLettered: c.out.count.DeadLettered, Dropped: c.out.count.Dropped,
+			PendingRecords: routed - c.out.count.Acked - c.out.count.DeadLettered - c.out.count.Dropped,
 		}
 		s.behind(c, &o, time.Now())
 		st.Outputs = append(st.Outputs, o)
@@ -147,7 +147,7 @@ func (s *Spool) Close() error {
 func (s *Spool) settle() error {
 	var errs []error
 	if s.o.Sync.Mode == SyncNever {
-		errs = append(errs, s.current().file.Sync())
+		errs = append(errs, s.syncAll())
 	} else if !s.sync() {
 		errs = append(errs, s.rewrite())
 	}

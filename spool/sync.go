@@ -74,6 +74,15 @@ func (s *Spool) sync() bool {
 	return true
 }
 
+// syncAll makes everything durable where nothing has been synced so far.
+func (s *Spool) syncAll() error {
+	errs := []error{s.fs.SyncDir(s.dir)}
+	for _, seg := range s.segments {
+		errs = append(errs, seg.file.Sync())
+	}
+	return errors.Join(errs...)
+}
+
 // durable notes that everything before end is synced.
 func (s *Spool) durable(end int64) {
 	for _, a := range s.settleSynced(end) {
@@ -240,7 +249,7 @@ func (s *Spool) create(seg *segment, bufs [][]byte) error {
 	if err == nil && int64(n) != seg.size {
 		err = fmt.Errorf("%s: wrote %d of %d bytes", seg.name, n, seg.size)
 	}
-	if err == nil && s.o.Sync.Mode != SyncNever {
+	if err == nil { // whatever the mode: the one before may be deleted for it
 		err = errors.Join(seg.file.Sync(), s.fs.SyncDir(s.dir))
 	}
 	if err == nil {
@@ -275,7 +284,6 @@ func (s *Spool) roll() error {
 	s.mu.Lock()
 	seg := &segment{base: s.next, created: time.Now().UnixMilli(), lanes: s.st.laneCounts()}
 	s.forget(time.Now())
-	s.st.forgetDead()
 	s.buildOpening(0, seg.lanes)
 	s.mu.Unlock()
 	opening := s.writer.mark.appendMark(nil, time.Now())

@@ -27,14 +27,14 @@
 //	61  …  records               compressed as a whole if attributes say so
 //
 // Attributes, from the lowest bit: 0 to 2 the [Codec], 3 the type of timestamp
-// (always 0, the producer's), 4 transactional, 5 control batch, 6 and up unused
+// (0, the producer's; 1, in topics, the broker's), 4 transactional, 5 control batch, 6 and up unused
 // here.
 //
 // Why the fields stand as they do:
 //
 //   - baseOffset, batchLength, partitionLeaderEpoch and magic are outside the checksum. Whoever appends a batch to a log gives it its offset with [SetBaseOffset] and need not read the rest again. For the same reason the checksum says nothing about them: a reader knows which offset must come, and a wrong batchLength or magic makes the checksum fail or the batch unreadable.
 //   - The lane tells which of a pipeline's encodings the records have. producerEpoch is inside the checksum, is two bytes, and has no meaning without a producerId, so no tool trips over it; a sender puts the real epoch in its place.
-//   - lastOffsetDelta and recordsCount say the same. They differ only in topics that Kafka has compacted, which a spool is not, so here they must agree, and every record's offsetDelta must be its place in the batch.
+//   - lastOffsetDelta and recordsCount say the same. They differ only in topics that Kafka has compacted, which a spool is not, so here they must agree, and every record's offsetDelta must be its place in the batch. [Reader.ResetTopic] reads batches of topics, and takes gaps.
 //
 // # Record
 //

@@ -33,6 +33,7 @@ const lengthBase = atLeaderEpoch
 
 const (
 	attrCodec         = 0x07
+	attrAppendTime    = 0x08
 	attrTransactional = 0x10
 	attrControl       = 0x20
 )
@@ -79,6 +80,13 @@ type Header struct {
 // Codec is how the records are compressed.
 func (h Header) Codec() Codec { return Codec(h.Attributes & attrCodec) }
 
+// AppendTime says that the records' time is MaxTimestamp, when the broker got them,
+// whatever their own says.
+func (h Header) AppendTime() bool { return h.Attributes&attrAppendTime != 0 }
+
+// Transactional says that the records belong to a transaction of their producer.
+func (h Header) Transactional() bool { return h.Attributes&attrTransactional != 0 }
+
 // Control says that the records are for the log itself.
 func (h Header) Control() bool { return h.Attributes&attrControl != 0 }
 
@@ -121,9 +129,9 @@ func ParseHeader(b []byte) (Header, error) {
 		return Header{}, corrupt("length %d is less than a header's", h.Length)
 	case h.Codec() > Zstd:
 		return Header{}, corrupt("compression %d", h.Codec())
-	case h.Count < 0 || h.LastOffsetDelta < 0 || h.LastOffsetDelta+1 != h.Count:
+	case h.Count < 0 || h.LastOffsetDelta < 0 || int64(h.Count) > int64(h.LastOffsetDelta)+1:
 		return Header{}, corrupt("count %d does not go with last offset delta %d", h.Count, h.LastOffsetDelta)
-	case h.BaseOffset < 0 || h.BaseOffset > math.MaxInt64-int64(h.Count):
+	case h.BaseOffset < 0 || h.BaseOffset >= math.MaxInt64-int64(h.LastOffsetDelta):
 		return Header{}, corrupt("base offset %d", h.BaseOffset)
 	}
 	return h, nil

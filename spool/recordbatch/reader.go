@@ -1,6 +1,9 @@
 package recordbatch
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
 
 // Record is one record of a batch. Its slices are valid until the reader's next
 // Reset.
@@ -37,18 +40,40 @@ type Reader struct {
 	left    int32
 	current Record
 	err     error
+	// sparse allows gaps between the records' offsets, of which last is the latest.
+	sparse bool
+	last   int64
 }
 
 // Reset begins with the batch at the beginning of batch, which must stay unchanged
 // meanwhile. It checks the header, not the checksum; [Verify] does. The errors are
 // those of [ParseHeader], and [ErrCorrupt] for what does not decompress.
 func (r *Reader) Reset(batch []byte) error {
-	r.left, r.rest, r.current = 0, cursor{}, Record{}
-	if r.header, r.err = ParseHeader(batch); r.err != nil {
-		return r.err
+	r.sparse = false
+	r.header, r.err = ParseHeader(batch)
+	return r.begin(batch)
+}
+
+// ResetTopic is [Reader.Reset] for a batch as a topic holds it: compaction may have
+// taken records out, so their offsets only rise. It checks the checksum, too.
+func (r *Reader) ResetTopic(batch []byte) error {
+	r.sparse, r.last = true, -1
+	r.header, r.err = parseTopicHeader(batch)
+	if n := r.header.Size(); r.err == nil && len(batch) >= n {
+		if sum := crc32.Checksum(batch[atAttributes:n], castagnoli); sum != r.header.CRC {
+			r.err = corrupt("checksum %08x, want %08x", sum, r.header.CRC)
+		}
 	}
-	if len(batch) < r.header.Size() {
+	return r.begin(batch)
+}
+
+// begin begins with the batch whose header was read, or failed to be.
+func (r *Reader) begin(batch []byte) error {
+	r.left, r.rest, r.current = 0, cursor{}, Record{}
+	if r.err == nil && len(batch) < r.header.Size() {
 		r.err = ErrShort
+	}
+	if r.err != nil {
 		return r.err
 	}
 	records := batch[HeaderLen:r.header.Size()]
@@ -93,11 +118,12 @@ func (r *Reader) Next() bool {
 	c.skip(1) // attributes: none are defined
 	rec := &r.current
 	rec.Timestamp = r.header.BaseTimestamp + c.varint()
-	if delta := c.varint(); delta != int64(place) && !c.bad {
+	delta := c.varint()
+	if !r.inOrder(delta, place) && !c.bad {
 		r.err = corrupt("record %d has the offset delta %d", place, delta)
 		return false
 	}
-	rec.OffsetDelta = place
+	rec.OffsetDelta, r.last = int32(delta), delta
 	rec.Key, rec.Value = c.bytes(), c.bytes()
 	rec.n = int(c.varint())
 	rec.headers = c.b
@@ -110,6 +136,14 @@ func (r *Reader) Next() bool {
 	}
 	r.left--
 	return true
+}
+
+// inOrder says whether the record at a place of the batch may have this offset.
+func (r *Reader) inOrder(delta int64, place int32) bool {
+	if r.sparse {
+		return delta > r.last && delta <= int64(r.header.LastOffsetDelta)
+	}
+	return delta == int64(place)
 }
 
 // Record is the current record.
