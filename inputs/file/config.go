@@ -74,9 +74,6 @@ func checkPath(path string) error {
 }
 
 func checkGlob(pattern string) error {
-	if !doublestar.ValidatePattern(pattern) {
-		return fmt.Errorf("%q is not a glob: a bracket or brace is not closed, or a backslash ends it", pattern)
-	}
 	depth := 0
 	for _, c := range pattern {
 		switch c {
@@ -88,6 +85,12 @@ func checkGlob(pattern string) error {
 			if depth > 0 {
 				return fmt.Errorf("%q has a slash within braces: write one path for each alternative", pattern)
 			}
+		}
+	}
+	// Paths are matched folder by folder: each part must be a glob by itself.
+	for part := range strings.SplitSeq(pattern, "/") {
+		if !doublestar.ValidatePattern(part) {
+			return fmt.Errorf("%q is not a glob: a bracket or brace is not closed, or a backslash is before a slash or at the end", pattern)
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package file
 
 import (
-	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -49,8 +48,9 @@ type folder struct {
 	path   string
 	inode  inode
 	mtime  int64
-	listed time.Time // zero: names are to be read
-	names  []name
+	listed time.Time // zero: it is to be looked at again
+	read   bool      // names are those of that look
+	names  []name    // as last read: a folder that can't be read just now has not lost them
 	walk   uint64
 	said   bool // it was said that it can't be read
 }
@@ -60,8 +60,8 @@ type name struct {
 	kind fs.FileMode // type bits
 }
 
-// settled is for how long after a change a folder's modification time is not
-// trusted: a second change within the clock's tick would not show in it.
+// settled is for how long after a change a modification time is not trusted: a
+// second change within the clock's tick would not show in it.
 const settled = 2 * time.Second
 
 func newDiscovery(cfg *Config, log *slog.Logger, fail func(reason string)) *discovery {
@@ -154,7 +154,7 @@ func (d *discovery) descend(dir string, segments []string) (n int) {
 		switch {
 		case len(rest) == 0 && !e.kind.IsDir():
 			n += d.add(path, e.kind)
-		case len(rest) > 0 && isFolder(path, e.kind):
+		case len(rest) > 0 && d.isFolder(path, e.kind):
 			n += d.descend(path, rest)
 		}
 	}
@@ -180,12 +180,15 @@ func (d *discovery) descendAll(dir string, segments []string) (n int) {
 	return n
 }
 
-func isFolder(path string, kind fs.FileMode) bool {
+func (d *discovery) isFolder(path string, kind fs.FileMode) bool {
 	if kind&fs.ModeSymlink == 0 {
 		return kind.IsDir()
 	}
 	var st stat
-	return statPath(path, &st) == nil && st.folder
+	if statPath(path, &st) != nil {
+		d.folder(path) // its target may appear, which does not show in the link's own folder
+	}
+	return st.folder
 }
 
 func (d *discovery) add(path string, kind fs.FileMode) int {
@@ -227,7 +230,7 @@ func (d *discovery) folder(dir string) *folder {
 		if statPath(dir, &st) != nil {
 			st = stat{}
 		}
-		f.inode, f.mtime, f.listed, f.names = st.inode, st.mtime, time.Now(), nil
+		f.inode, f.mtime, f.listed, f.read = st.inode, st.mtime, time.Now(), false
 	}
 	return f
 }
@@ -235,16 +238,16 @@ func (d *discovery) folder(dir string) *folder {
 // list returns the names in dir. One that can't be read is said once.
 func (d *discovery) list(dir string) []name {
 	f := d.folder(dir)
-	if f.names != nil {
+	if f.read {
 		return f.names
 	}
 	list, err := os.ReadDir(dir)
-	f.names = make([]name, 0, len(list))
-	for _, e := range list {
-		f.names = append(f.names, name{e.Name(), e.Type()})
-	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		f.said = false
+	if err == nil || gone(err) {
+		f.names = make([]name, 0, len(list))
+		for _, e := range list {
+			f.names = append(f.names, name{e.Name(), e.Type()})
+		}
+		f.read, f.said = true, false
 		return f.names
 	}
 	d.fail(reasonList)
