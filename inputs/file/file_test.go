@@ -1,6 +1,7 @@
 package file
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
@@ -28,11 +30,14 @@ type bench struct {
 	out *inputstest.Emitter
 	run *inputstest.Running
 	log *logBook
+	reg *prometheus.Registry
+	// probes is how many files were made to learn when a scan has passed.
+	probes int
 }
 
 // newBench reads *.log and *.log.* of a new folder, quickly.
 func newBench(t *testing.T) *bench {
-	b := &bench{T: t, dir: t.TempDir(), cfg: Default(), out: inputstest.NewEmitter(), log: &logBook{}}
+	b := &bench{T: t, dir: t.TempDir(), cfg: Default(), out: inputstest.NewEmitter(), log: &logBook{}, reg: prometheus.NewRegistry()}
 	b.cfg.Paths = []config.Path{config.Path(filepath.Join(b.dir, "*.log*"))}
 	b.cfg.ScanInterval = 10 * time.Millisecond
 	b.cfg.CloseAfter = 10 * time.Second
@@ -48,7 +53,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) input(once bool) inputs.Input {
 	b.Helper()
 	env := inputstest.Env(b.T)
-	env.Once, env.Log = once, slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	env.Once, env.Metrics, env.Log = once, b.reg, slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	in, err := New(b.cfg, env)
 	if err != nil {
 		b.Fatal(err)
@@ -100,6 +105,52 @@ func (b *bench) copy(from, to string) {
 	p, err := os.ReadFile(b.path(from))
 	b.must(err)
 	b.must(os.WriteFile(b.path(to), p, 0o600))
+}
+
+// await waits until done.
+func (b *bench) await(what string, done func() bool) {
+	b.Helper()
+	inputstest.AwaitFor(b.T, done, func() string { return what + " has not come\n" + b.log.String() })
+}
+
+// said waits until a message was logged n times.
+func (b *bench) said(message string, n int) {
+	b.Helper()
+	b.await(message, func() bool { return b.log.count(message) >= n })
+}
+
+// scanned waits until a whole scan has seen the world as it is. A link to itself
+// can be opened by nobody, which a scan says, whatever the pipeline does.
+func (b *bench) scanned() {
+	b.Helper()
+	for range 2 { // the first may still be about other files
+		b.probes++
+		path := b.path(fmt.Sprintf("zz%d.log", b.probes))
+		b.must(os.Symlink(path, path))
+		b.said("path="+path, 1)
+		b.must(os.Remove(path))
+	}
+}
+
+// metric is the sum of a metric of the input over its labels.
+func (b *bench) metric(name string) (sum float64) {
+	b.Helper()
+	families, err := b.reg.Gather()
+	b.must(err)
+	for _, f := range families {
+		if f.GetName() == "spillway_input_file_"+name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// awaitMetric waits until a metric has this value.
+func (b *bench) awaitMetric(name string, value float64) {
+	b.Helper()
+	b.await(fmt.Sprintf("%s = %v", name, value), func() bool { return b.metric(name) == value })
 }
 
 // want waits until exactly these lines have arrived, whatever the order of

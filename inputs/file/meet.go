@@ -107,6 +107,8 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 		r.copies[f] = struct{}{}
 	case st.size > 0 && (old || r.first && r.cfg.StartAt == "end"):
 		r.startAtEnd(f, st.size)
+	case st.size == 0:
+		r.note(f) // it is known from now on, although no turn will come
 	}
 	return f
 }
@@ -114,10 +116,15 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 // startAtEnd leaves out what is in f. If that is not whole lines, the rest of
 // the last one is left out, too.
 func (r *reader) startAtEnd(f *file, size int64) {
-	f.sumFrom, f.offset = size, size
-	f.tailLen = int(min(size, tailBytes))
-	r.loadTail(f)
+	r.beginAt(f, size)
 	f.skipping = len(f.tail) > 0 && f.tail[len(f.tail)-1] != '\n'
+}
+
+// beginAt begins f, of which nothing was read, at offset.
+func (r *reader) beginAt(f *file, offset int64) {
+	f.sumFrom, f.offset = offset, offset
+	f.tailLen = int(min(offset, tailBytes))
+	r.loadTail(f)
 	r.note(f)
 }
 
@@ -158,43 +165,69 @@ func (f *file) after(o *file) bool {
 // no path led to: they were renamed, or are gone, with something left to read
 // or not.
 func (r *reader) lookForSaved() {
-	siblings := map[string][]sight{} // by folder; none for a folder that is not there
+	listed := map[string][]sight{}  // by folder
+	rotated := map[string][]sight{} // of those, by what their names may have been
 	for _, s := range r.saved.all() {
-		dir := filepath.Dir(s.path)
 		if _, ok := r.refused[s.path]; ok || s.path == "" {
 			continue
 		}
-		list, listed := siblings[dir]
-		if !listed {
-			var st stat
-			if statPath(dir, &st) == nil {
-				list = append([]sight{}, listFiles(dir)...)
+		found, rotations := false, []sight(nil)
+		for _, place := range places(s.path) {
+			dir := filepath.Dir(place)
+			if _, ok := listed[dir]; !ok {
+				listed[dir] = listFiles(dir)
+				for _, s := range listed[dir] {
+					for _, name := range originals(filepath.Base(s.path)) {
+						path := filepath.Join(dir, name)
+						rotated[path] = append(rotated[path], s)
+					}
+				}
 			}
-			siblings[dir] = list
+			found = found || r.lookFor(s, listed[dir])
+			rotations = append(rotations, rotated[place]...)
 		}
-		r.lookFor(s, list)
+		if !found && !s.isCopy {
+			r.miss(s, rotations)
+		}
 	}
 }
 
-func (r *reader) lookFor(s *saved, siblings []sight) {
+// lookFor looks for the file of s among its siblings.
+func (r *reader) lookFor(s *saved, siblings []sight) (found bool) {
 	for i := range siblings {
 		st := &siblings[i].stat
-		path := siblings[i].path
 		if st.ino != s.ino || s.born(st.birth) == birthDiffers || r.files[st.inode] != nil {
 			continue
 		}
-		if r.meetStray(s, path) {
-			return
+		if r.meetStray(s, siblings[i].path) {
+			return true
 		}
 	}
-	if !s.isCopy && s.size > s.offset && siblings != nil {
-		f := &file{path: s.path, fd: -1}
-		f.resume(s)
-		f.inode, f.birth = s.inode, s.birth
-		r.lose(f, s.size-s.offset, "a file went away while it was not being watched")
-		f.size = f.offset
-		r.note(f)
+	return false
+}
+
+// miss handles a file that is nowhere: what is left of it is compressed, or, if
+// at least its folder is there, lost.
+func (r *reader) miss(s *saved, rotations []sight) {
+	f := &file{path: s.path, fd: -1}
+	f.resume(s)
+	f.inode, f.birth = s.inode, s.birth
+	var folder stat
+	rest := r.readPacked(f, f.source, rotations)
+	switch {
+	case rest > f.offset: // it goes on, as what was found
+		r.saved.remove(s)
+		return
+	case rest == f.offset:
+	case f.size > f.offset && statPath(filepath.Dir(f.path), &folder) == nil:
+		r.lose(f, f.size-f.offset, "a file went away while it was not being watched")
+	default:
+		return
 	}
+	r.saved.remove(s)
+	f.size = f.offset
+	r.note(f)
+	r.keep(f)
 }
 
 // meetStray takes in the file of s, which is at path now.

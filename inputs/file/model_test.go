@@ -208,7 +208,7 @@ func (w *world) total() int {
 }
 
 func (w *world) arrived() {
-	for deadline := time.Now().Add(5 * time.Second); w.out.Count() < w.total(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); w.out.Count() < w.total(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.report()
 		}

@@ -167,13 +167,19 @@ func (r *reader) vanish(f *file) {
 	if size := max(f.size, f.glimpse); size > f.offset && !f.isCopy {
 		r.lose(f, size-f.offset, "a file was deleted before it was read to its end")
 		f.size = f.offset
-		r.note(f)
 	}
+	r.note(f) // it was there until now, which a search for it after a restart begins with
+	r.drop(f)
+	r.keep(f)
+}
+
+// keep keeps the position of f, which is not followed any more, at hand: f may
+// come back.
+func (r *reader) keep(f *file) {
 	s := &saved{}
 	f.position(&s.position, r.now)
-	s.state, _ = decodeState(s.position.State, f.offset)
+	s.state, _ = decodeState(s.position.State, f.offset) // what position has encoded
 	s.position.Source = f.source
-	r.drop(f)
 	r.saved.put(s)
 }
 
@@ -227,12 +233,36 @@ func listFiles(dir string) []sight {
 }
 
 // sibling returns where the file that was at path is now, if it was renamed
-// within its folder.
+// within its folder or, behind a link, within that of the link's target.
 func (r *reader) sibling(path string, id *identity) (string, bool) {
-	for _, s := range listFiles(filepath.Dir(path)) {
-		if s.inode == id.inode && id.born(s.birth) != birthDiffers {
-			return s.path, true
+	for _, place := range places(path) {
+		for _, s := range listFiles(filepath.Dir(place)) {
+			if s.inode == id.inode && id.born(s.birth) != birthDiffers {
+				return s.path, true
+			}
 		}
 	}
 	return "", false
+}
+
+// maxLinks is how many links that lead from one to the next are followed.
+const maxLinks = 16
+
+// places are path and, if there is a link, the paths that it leads to, whether
+// there is something or not: the siblings of a rotated file are beside its own
+// name, not beside the link.
+func places(path string) []string {
+	list := []string{path}
+	for range maxLinks {
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+		list = append(list, path)
+	}
+	return list
 }

@@ -36,9 +36,12 @@ type reader struct {
 	turning *file               // has its turn, and so is not closed for another
 	refused map[string]struct{} // paths that can't be opened, which was said
 	saved   pool
-	first   bool // nothing was ever read: start_at holds
-	scanned uint64
-	scan    scanClock
+	first   bool // nothing was ever committed: start_at holds
+	// beginning is no file. Its position says that there was a first start,
+	// even if there was nothing to read then.
+	beginning *file
+	scanned   uint64
+	scan      scanClock
 
 	ready     queue
 	batch     *record.Batch // being filled; may be nil
@@ -54,6 +57,7 @@ func newReader(cfg *Config, env inputs.Env, m metrics, out inputs.Emitter) *read
 		cfg: cfg, once: env.Once, log: env.Log, metrics: m, out: out, now: time.Now(),
 		files: map[inode]*file{}, strays: map[*file]struct{}{}, former: map[string]*file{}, copies: map[*file]struct{}{},
 		refused: map[string]struct{}{}, flush: time.NewTimer(time.Hour),
+		beginning: &file{source: "beginning", fd: -1},
 	}
 	r.flush.Stop()
 	r.found = newDiscovery(cfg, r.log, r.count)

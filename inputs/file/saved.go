@@ -18,19 +18,19 @@ type saved struct {
 type pool struct {
 	byInode map[uint64][]*saved // by inode number
 	byPath  map[string][]*saved // by last known path
+	expired time.Time           // when old ones were last dropped
 }
 
 const (
-	// poolFew is up to how many positions nobody minds keeping.
-	poolFew = 1024
-	// poolKeep is for how long the position of a file that has gone is kept
-	// beyond that, in case it comes back: its file system was only unmounted.
-	poolKeep = 24 * time.Hour
+	// poolKeep is for how long the position of a file that has gone is kept, in
+	// case it comes back: as long as the spool does.
+	poolKeep   = 7 * 24 * time.Hour
+	poolExpire = time.Hour // how often to look for those that are to go
 )
 
 // newPool decodes the committed positions. One that can't be read is left alone.
 func newPool(positions []record.Position, log *slog.Logger, fail func(reason string)) pool {
-	p := pool{map[uint64][]*saved{}, map[string][]*saved{}}
+	p := pool{byInode: map[uint64][]*saved{}, byPath: map[string][]*saved{}}
 	for _, position := range positions {
 		s, err := decodeState(position.State, position.Offset)
 		if err != nil {
@@ -69,11 +69,12 @@ func (p pool) all() (list []*saved) {
 	return list
 }
 
-// expire drops what is too old to be worth its memory.
-func (p pool) expire(now time.Time) {
-	if len(p.byInode) <= poolFew {
+// expire drops what is too old.
+func (p *pool) expire(now time.Time) {
+	if now.Sub(p.expired) < poolExpire {
 		return
 	}
+	p.expired = now
 	for _, s := range p.all() {
 		if now.Sub(s.position.Seen) >= poolKeep {
 			p.remove(s)
@@ -141,11 +142,15 @@ func (s *saved) rank(birth birthMatch, holds bool, path string, st *stat) int {
 // holds says whether the open file begins and goes on, up to the offset, with
 // the bytes that were read.
 func (s *saved) holds(fd int, size int64) (bool, error) {
-	if size < s.offset || size < int64(s.headLen) {
+	if size < s.offset {
 		return false, nil
 	}
-	if ok, err := s.sameHead(fd); err != nil || !ok {
-		return false, err
+	// A head that goes beyond the offset is no proof: the rest of it was never
+	// read, and may have been cut off.
+	if s.offset == 0 || int64(s.headLen) <= s.offset {
+		if ok, err := s.sameHead(fd); err != nil || !ok {
+			return false, err
+		}
 	}
 	var buf [tailBytes]byte
 	_, same, err := s.sameTail(fd, s.offset, buf[:])

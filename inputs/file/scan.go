@@ -50,6 +50,7 @@ func (r *reader) look() {
 	r.meetAll(fresh)
 	r.lookAtStrays()
 	r.closeIdle()
+	r.renew(r.beginning)
 	r.saved.expire(r.now)
 	if r.scanned == 1 {
 		r.begun()
@@ -57,9 +58,19 @@ func (r *reader) look() {
 	r.scan.done(took)
 }
 
+// renew commits the position of an idle file from time to time.
+func (r *reader) renew(f *file) {
+	if !f.noted.IsZero() && r.now.Sub(f.noted) >= renewAfter {
+		r.note(f)
+	}
+}
+
 // begun ends the first scan.
 func (r *reader) begun() {
 	r.lookForSaved()
+	if r.cfg.StartAt == "end" {
+		r.note(r.beginning)
+	}
 	if len(r.inBatch) > 0 && r.full == nil && r.first {
 		r.handOff() // where files begin must be committed before they grow
 	}
@@ -76,6 +87,7 @@ func (r *reader) unseen(e *entry, err error) {
 	}
 	if e.file != nil {
 		e.file.lookup = r.scanned // out of reach is not gone
+		r.renew(e.file)
 	}
 	r.refuse(e.path, reasonStat, err)
 }
@@ -91,9 +103,7 @@ func (r *reader) changed(f *file, st *stat) {
 		f.grown = r.now
 	}
 	f.glimpse = st.size
-	if !f.noted.IsZero() && r.now.Sub(f.noted) >= renewAfter {
-		r.note(f)
-	}
+	r.renew(f)
 	if r.full != nil && f.fd >= 0 && st.size > f.size && !f.isCopy {
 		r.unchanged(f, st.size) // its turn may be long in coming: know what would be lost
 	}
@@ -175,6 +185,10 @@ func (r *reader) seek(f *file) {
 	if path, ok := r.sibling(f.path, &f.identity); ok {
 		r.rename(f, path)
 		r.enqueue(f)
+		return
+	}
+	if max(f.size, f.glimpse) > f.offset && r.readPacked(f, f.source, rotationsOf(f)) >= 0 {
+		r.drop(f)
 		return
 	}
 	r.vanish(f)

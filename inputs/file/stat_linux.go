@@ -66,3 +66,13 @@ func fstatAt(fd int, path string, flags int, s *stat) error {
 	}
 	return nil
 }
+
+// dataFrom returns where, from offset on, the file has something else than a
+// hole, as far as the system tells.
+func dataFrom(fd int, offset int64) int64 {
+	at, err := unix.Seek(fd, offset, unix.SEEK_DATA)
+	if err != nil {
+		return offset
+	}
+	return at
+}

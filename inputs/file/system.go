@@ -59,3 +59,6 @@ func retry(call func() error) error {
 // gone says that err means that there is no such file, rather than that the
 // file can't be reached just now.
 func gone(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) }
+
+// dup returns another descriptor of an open file.
+func dup(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }

@@ -34,15 +34,20 @@ func (f *file) cutShort(size int64) bool {
 // been made, the copy is read on from where f was; the batch that is being
 // filled says both, so that neither is committed without the other.
 func (r *reader) truncated(f *file, st *stat) {
-	kept := f.offset
+	was, kept := f.size, f.offset
+	if f.glimpse > st.size {
+		was = max(was, f.glimpse)
+	}
 	c := r.adoptCopy(f)
 	if c != nil {
 		kept = max(kept, c.size)
 	} else if f.offset == 0 && f.size > 0 && copied(f) {
-		kept = f.size
+		kept = was
+	} else if !f.isCopy {
+		kept = max(kept, r.readPacked(f, newSource(f.path), rotationsOf(f)))
 	}
 	r.metrics.gens.Inc()
-	switch lost := f.size - kept; {
+	switch lost := was - kept; {
 	case lost > 0 && !f.isCopy:
 		r.lose(f, lost, "a file was truncated before it was read to its end")
 	case c != nil:
@@ -104,9 +109,9 @@ func (r *reader) adoptCopy(f *file) *file {
 // rotationsOf returns the files beside f that have a rotation name of one of
 // its names.
 func rotationsOf(f *file) []sight {
-	paths := []string{f.path}
+	paths := places(f.path)
 	if f.former != "" && f.former != f.path {
-		paths = append(paths, f.former)
+		paths = append(paths, places(f.former)...)
 	}
 	var list []sight
 	for _, path := range paths {

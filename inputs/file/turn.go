@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/spillway/spillway/record"
 )
@@ -48,6 +49,9 @@ func (r *reader) turn(f *file) {
 		f.grown, f.ended = r.now, f.ended && r.once
 	}
 	f.glimpse, f.mtime, f.unlinked = st.size, st.mtime, st.links == 0
+	if r.now.Sub(time.Unix(0, st.mtime)).Abs() < settled {
+		f.mtime = -1
+	}
 	switch {
 	case f.isCopy:
 		f.size = st.size
@@ -64,6 +68,8 @@ func (r *reader) shrunk(f *file, size int64) {
 	f.partial = 0
 	if was := f.size; r.unchanged(f, size) && !f.isCopy {
 		r.lose(f, was-size, "the end of a file was cut off before it was read")
+		f.headLen = 0
+		r.extendHead(f)
 		r.note(f)
 	}
 }
@@ -103,6 +109,15 @@ func (r *reader) read(f *file, size int64) (more bool) {
 		}
 		if !checked && !r.unchanged(f, size) {
 			return true
+		}
+		if f.offset == 0 && n > 0 && space[0] == 0 {
+			switch hole, known := r.hole(f); {
+			case !known:
+				return false
+			case hole > 0:
+				r.beginAt(f, hole)
+				continue
+			}
 		}
 		last := n < len(space)
 		used := r.take(f, b, space[:n], last)
@@ -158,8 +173,9 @@ func (r *reader) unchanged(f *file, size int64) bool {
 }
 
 // extendHead makes the head that of the file as it is, up to its full length.
+// What of it was not read yet may have changed.
 func (r *reader) extendHead(f *file) {
-	if f.headLen >= headBytes || int64(f.headLen) >= f.size {
+	if int64(f.headLen) <= f.offset && (f.headLen >= headBytes || int64(f.headLen) >= f.size) {
 		return
 	}
 	var buf [headBytes]byte
@@ -167,7 +183,7 @@ func (r *reader) extendHead(f *file) {
 	if err != nil {
 		return
 	}
-	if n > f.headLen {
+	if n >= f.headLen {
 		f.headLen, f.head = n, hashHead(buf[:n])
 	}
 	if n < headBytes {
@@ -181,6 +197,9 @@ func (r *reader) atEnd(f *file, b *record.Batch, rest []byte) {
 	if f.failed {
 		f.failed = false
 		r.log.Info("a file can be read again", "path", f.path)
+	}
+	if f.noted.IsZero() {
+		r.note(f) // it is known from now on, although it has no line yet
 	}
 	if f.ended && len(rest) > 0 {
 		r.takeLast(f, b, rest)
@@ -196,6 +215,9 @@ func (r *reader) end(f *file) {
 	if f.stray {
 		r.log.Debug("file finished", "path", f.path, "source", f.source)
 		r.drop(f)
+		if !f.unlinked {
+			r.keep(f)
+		}
 		return
 	}
 	if f.fd >= 0 {

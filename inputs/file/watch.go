@@ -211,6 +211,7 @@ func (w *watcher) add(path string, is inode, now time.Time) {
 	switch {
 	case err == nil:
 		w.watched[path] = is
+		w.log.Debug("folder is watched", "path", path)
 		return
 	case gone(err):
 		return
