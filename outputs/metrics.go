@@ -23,22 +23,22 @@ func NewMeter(env Env) *Meter {
 		return prometheus.CounterOpts{Name: "spillway_output_" + name, Help: help}
 	}
 	m := &Meter{registerer: env.Metrics}
-	m.frames = register(m, prometheus.NewCounter(opts("sent_frames_total",
+	m.frames = Metric(m, prometheus.NewCounter(opts("sent_frames_total",
 		"Frames delivered.")))
-	m.records = register(m, prometheus.NewCounter(opts("sent_records_total",
+	m.records = Metric(m, prometheus.NewCounter(opts("sent_records_total",
 		"Records of the frames delivered, those among them included that went to the dead letters.")))
-	m.bytes = register(m, prometheus.NewCounter(opts("sent_bytes_total",
+	m.bytes = Metric(m, prometheus.NewCounter(opts("sent_bytes_total",
 		"Bytes of the frames delivered, as they stand in the spool.")))
-	m.retries = register(m, prometheus.NewCounter(opts("retries_total",
+	m.retries = Metric(m, prometheus.NewCounter(opts("retries_total",
 		"Waits after a failed attempt.")))
-	m.errors = register(m, prometheus.NewCounterVec(opts("errors_total",
+	m.errors = Metric(m, prometheus.NewCounterVec(opts("errors_total",
 		"Failed attempts by reason: refused, no_space, permission, timeout, connection, other."), []string{"reason"}))
 	return m
 }
 
-// register registers c, or finds the one that is there already: metrics are no
+// Metric registers a metric that only this output has, or finds the one that is there already: metrics are no
 // reason not to deliver.
-func register[C prometheus.Collector](m *Meter, c C) C {
+func Metric[C prometheus.Collector](m *Meter, c C) C {
 	err := m.registerer.Register(c)
 	var taken prometheus.AlreadyRegisteredError
 	if errors.As(err, &taken) {

@@ -21,8 +21,8 @@ var levels = []struct {
 }{
 	// What formats, parses and touches the system, and knows nothing else.
 	{0, []string{"record/jsonscan", "spool/recordbatch", "spool/vfs", "internal/config", "internal/failpoint", "internal/ownlog"}},
-	{1, []string{"record"}},
-	{2, []string{"record/expr", "codec", "spool", "internal/registry", "internal/tlsconf"}},
+	{1, []string{"record", "internal/tlsconf"}},
+	{2, []string{"record/expr", "codec", "spool", "internal/registry", "internal/kafkaconn"}},
 	// The contracts of the components.
 	{3, []string{"inputs", "processors", "outputs"}},
 	// What is built on the whole of the components, and alone knows them all.

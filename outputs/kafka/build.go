@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/spillway/spillway/spool/recordbatch"
 )
@@ -12,34 +11,57 @@ const keepBytes = 4 << 20
 
 // assembler makes requests of frames. It belongs to one goroutine.
 type assembler struct {
+	router router
+	// eventTime says that the records keep their own timestamps.
+	eventTime bool
 	// request is the record set as it goes over the wire: its size as an INT32,
 	// the patched header, and the records.
 	request []byte
+	// stamp is the latest timestamp in it, in Unix milliseconds.
+	stamp   int64
 	records recordbatch.Reader
-	headers []recordbatch.RecordHeader
+	copier  copier
 	// builder compresses as the frames of the spool are compressed.
 	builder *recordbatch.Builder
 	codec   recordbatch.Codec
 }
 
-// assemble fills the request with the records of b under its identity. A whole frame
+// assemble fills the request with the batch at i under its identity. A whole frame
 // goes as it stands in the spool; else what is left is built anew. count is how many
 // records that is: none, if all of them went to the dead letters.
-func (a *assembler) assemble(j *job, b *batch, now int64) (count int32, err error) {
-	stored, count := j.frame.Data, j.frame.Count
-	if !j.whole(b) {
-		if stored, count, err = a.rebuild(j, b); err != nil || count == 0 {
+func (a *assembler) assemble(p *piece, i int, now int64) (count int32, err error) {
+	b := &p.batches[i]
+	stored := p.data
+	switch {
+	case p.data != nil && p.whole(b):
+	case p.job.routes[p.route].partitions == 0 && p.whole(b) && !p.rejectsAny():
+		stored = p.job.frame.Data
+	default:
+		if stored, err = a.rebuild(p, b); stored == nil {
 			return 0, err
 		}
 	}
-	patch := recordbatch.Patch{
-		ProducerID: b.id.producer, Epoch: b.id.epoch, Sequence: b.id.sequence,
-		BaseTimestamp: now, MaxTimestamp: now,
+	h, err := recordbatch.ParseHeader(stored)
+	if err != nil {
+		return 0, err
 	}
+	patch := recordbatch.Patch{
+		ProducerID: b.id.producer, Epoch: b.id.epoch, Sequence: b.id.sequence, BaseTimestamp: now, MaxTimestamp: now,
+	}
+	if a.eventTime {
+		patch.BaseTimestamp, patch.MaxTimestamp = h.BaseTimestamp, h.MaxTimestamp
+	}
+	a.stamp = patch.MaxTimestamp
 	a.request = binary.BigEndian.AppendUint32(a.request[:0], uint32(len(stored)))
 	a.request = append(a.request, stored...)
 	patch.Apply(a.request[4:], stored)
-	return count, nil
+	return h.Count, nil
+}
+
+func (p *piece) rejectsAny() bool {
+	p.job.mu.Lock()
+	defer p.job.mu.Unlock()
+	return len(p.job.rejected) > 0
 }
 
 // abandon lets go of a request that a connection may still be reading.
@@ -52,48 +74,62 @@ func (a *assembler) trim() {
 	}
 }
 
-// rebuild makes a batch of the records of b that were not rejected.
-func (a *assembler) rebuild(j *job, b *batch) ([]byte, int32, error) {
-	if err := j.frame.Records(&a.records); err != nil {
-		return nil, 0, err
+// rebuild makes a record batch of the records of b that were not rejected; nil if
+// there are none.
+func (a *assembler) rebuild(p *piece, b *batch) ([]byte, error) {
+	if err := p.job.frame.Records(&a.records); err != nil {
+		return nil, err
 	}
 	if c := a.records.Header().Codec(); a.builder == nil || a.codec != c {
 		builder, err := recordbatch.NewBuilder(c)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		a.builder, a.codec = builder, c
 	}
 	a.builder.Reset(0, a.records.Header().BaseTimestamp)
-	for i := int32(0); a.records.Next(); i++ {
-		if i < b.first || i >= b.end {
-			continue
+	for a.records.Next() {
+		rec := a.records.Record()
+		if rec.OffsetDelta >= b.first && rec.OffsetDelta < b.end && a.has(p, &rec) {
+			a.copier.copy(a.builder, &rec)
 		}
-		if _, out := slices.BinarySearch(j.rejected, i); out {
-			continue
-		}
-		r := a.records.Record()
-		a.headers = r.Headers(a.headers[:0])
-		a.builder.CloseAt(append(a.builder.Open(), r.Value...), r.Key, r.Timestamp, a.headers...)
 	}
 	if err := a.records.Err(); err != nil || a.builder.Count() == 0 {
-		return nil, 0, err
+		return nil, err
 	}
-	data, err := a.builder.Finish(nil)
-	return data, int32(a.builder.Count()), err
+	return a.builder.Finish(nil)
 }
 
-// recordAt is the index in the frame of the n-th record of b that is sent.
-func recordAt(j *job, b *batch, n int32) (int32, bool) {
-	for i := b.first; i < b.end; i++ {
-		if _, out := slices.BinarySearch(j.rejected, i); out {
+// has says that a record is p's, and still to be sent.
+func (a *assembler) has(p *piece, rec *recordbatch.Record) bool {
+	p.job.mu.Lock()
+	out := p.job.isRejected(rec.OffsetDelta)
+	p.job.mu.Unlock()
+	return !out && a.router.takes(p, rec)
+}
+
+// recordAt is the index in the frame of the n-th record of the batch at i.
+func (a *assembler) recordAt(p *piece, i int, n int) (int32, error) {
+	b := &p.batches[i]
+	if err := p.job.frame.Records(&a.records); err != nil {
+		return 0, err
+	}
+	for a.records.Next() {
+		rec := a.records.Record()
+		if rec.OffsetDelta < b.first || rec.OffsetDelta >= b.end || !a.has(p, &rec) {
 			continue
 		}
 		if n == 0 {
-			return i, true
+			return rec.OffsetDelta, nil
 		}
 		n--
 	}
-	return 0, false
+	return -1, a.records.Err()
 }
 
+// dropped says that a broker has not taken the request, since it had the batch: then
+// it tells when it took the first, and that is no later than the stamp of this one.
+func (a *assembler) dropped(by *answer) bool {
+	at := by.LogAppendTime.UnixMilli()
+	return !by.LogAppendTime.IsZero() && (at < a.stamp || a.eventTime && at == a.stamp)
+}

@@ -4,33 +4,62 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/kafkaconn"
 	"github.com/spillway/spillway/outputs"
+	"github.com/spillway/spillway/record/expr"
 )
 
 func init() {
-	outputs.Register("kafka", "Ships frames to a Kafka topic, exactly once.", Default, New)
+	outputs.Register("kafka", "Ships frames to Kafka topics, exactly once.", Default, New)
 }
 
 // Config is the kafka output's.
 type Config struct {
 	kafkaconn.Config
-	Topic    string        `yaml:"topic" doc:"The topic. It must exist, unless the brokers create topics themselves." required:"true" example:"logs"`
-	Acks     string        `yaml:"acks" doc:"What counts as delivered: all in-sync replicas have it, the leader has it, or none (it was sent). Only all is exactly once." oneof:"all,leader,none"`
-	DedupTTL time.Duration `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1m"`
+	Topic       string            `yaml:"topic" doc:"The topic, which may be filled from fields. It must exist, unless the brokers create topics themselves." required:"true" example:"logs"`
+	MaxTopics   int               `yaml:"max_topics" doc:"How many topics fields may name. Records for more go to the dead letters: what fills a topic should not come from outsiders." min:"1"`
+	Key         string            `yaml:"key" doc:"The records' key, filled from fields; a record that lacks one of them has no key. Empty keeps the key that a record came with." example:"'{{user.id}}'"`
+	PartitionBy string            `yaml:"partition_by" doc:"How a record gets its partition: frame (whole frames go to the next partition that has nothing to do; the cheapest), key (as Java's client does it), or auto (key if key is set, else frame)." oneof:"auto,frame,key"`
+	Headers     map[string]string `yaml:"headers" doc:"Headers of each record, filled from fields; one that lacks a field is left out." example:"{service: '{{service.name}}'}"`
+	Timestamp   string            `yaml:"timestamp" doc:"The records' timestamp: send (when the frame is sent), or event (the record's own; a broker measures by it how long it remembers a producer, so old ones weaken exactly once, and it may refuse them)." oneof:"send,event"`
+	Acks        string            `yaml:"acks" doc:"What counts as delivered: all in-sync replicas have it, the leader has it, or none (it was sent). Only all is exactly once." oneof:"all,leader,none"`
+	DedupTTL    time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1m"`
 }
 
-// Default is exactly once.
+// Default is exactly once, by frame.
 func Default() *Config {
-	return &Config{Config: kafkaconn.Default(), Acks: "all", DedupTTL: 12 * time.Hour}
+	return &Config{
+		Config: kafkaconn.Default(), MaxTopics: 100, PartitionBy: "auto", Timestamp: "send", Acks: "all", DedupTTL: 12 * time.Hour,
+	}
 }
 
 // maxTopic is the broker's bound on a topic's name, in bytes.
 const maxTopic = 249
 
-// Check tells whether the topic's name is one.
-func (c *Config) Check() error { return config.At("topic", checkTopic(c.Topic)) }
+// Check tells whether topic, key and headers can be filled.
+func (c *Config) Check() error {
+	topic, err := expr.ParseTemplate(c.Topic)
+	if err != nil {
+		return config.At("topic", err)
+	}
+	if name, ok := topic.Constant(); ok {
+		if err := checkTopic(name); err != nil {
+			return config.At("topic", err)
+		}
+	}
+	if _, err := expr.ParseTemplate(c.Key); err != nil {
+		return config.At("key", err)
+	}
+	for name, text := range c.Headers {
+		if _, err := expr.ParseTemplate(text); err != nil {
+			return config.At("headers", fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return nil
+}
 
 // checkTopic says what Kafka would: names are of letters, digits, dots, underscores
 // and hyphens.
@@ -46,4 +75,20 @@ func checkTopic(name string) error {
 		}
 	}
 	return nil
+}
+
+// acks is the setting as Kafka counts.
+func (c *Config) acks() kafka.RequiredAcks {
+	switch c.Acks {
+	case "leader":
+		return kafka.RequireOne
+	case "none":
+		return kafka.RequireNone
+	}
+	return kafka.RequireAll
+}
+
+// byKey says that records get their partition by their key.
+func (c *Config) byKey() bool {
+	return c.PartitionBy == "key" || c.PartitionBy == "auto" && c.Key != ""
 }

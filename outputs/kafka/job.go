@@ -23,11 +23,16 @@ func (id identity) after(n int32) identity {
 	return id
 }
 
-// job is a frame on its way. Its pieces belong to their partitions' goroutines; mu
-// guards what these share.
+// job is a frame on its way. A piece belongs to its partition's goroutine, which
+// changes its batches only with mu held, since each note speaks of all pieces.
 type job struct {
-	frame  *spool.Frame
+	frame *spool.Frame
+	// routes are the topics that its records go to, as they were when the frame
+	// was taken apart: so it is taken apart in the same way again.
+	routes []route
 	pieces []*piece
+	// slot says that it takes one of the window's.
+	slot bool
 
 	mu sync.Mutex
 	// left is how many pieces are not done.
@@ -36,15 +41,33 @@ type job struct {
 	rejected []int32
 }
 
+// route is a topic of a job.
+type route struct {
+	topic string
+	// partitions is how many the topic had; 0 says that all of the frame goes to
+	// the one piece there is.
+	partitions int32
+	// sticky is the partition of records without key.
+	sticky int32
+}
+
 // piece are the records of a job that go to one partition, in batches that are sent
 // one after the other: one, unless the broker wanted smaller ones.
 type piece struct {
-	job       *job
+	job *job
+	// route is an index of the job's.
+	route     int
 	partition int32
 	batches   []batch
+	// resumed says that an earlier life has staged it: what it says was sent may
+	// be on the broker.
+	resumed bool
+	// data is the record batch of all of the piece, if the frame was taken apart
+	// in this life and nothing was rejected since.
+	data []byte
 }
 
-// batch are the records [first, end) of a piece.
+// batch are the records of a piece in [first, end) of the frame.
 type batch struct {
 	first, end int32
 	state      state
@@ -65,13 +88,29 @@ const (
 )
 
 // halve puts two batches in the place of the one at i, which the broker has refused
-// as a whole, so that none of it was taken.
-func (p *piece) halve(i int) {
+// as a whole, so that none of it was taken. It is false for a batch of one record.
+func (p *piece) halve(i int) bool {
 	b := p.batches[i]
+	if b.end-b.first < 2 {
+		return false
+	}
 	middle := b.first + (b.end-b.first)/2
+	p.job.mu.Lock()
+	defer p.job.mu.Unlock()
 	p.batches[i] = batch{first: b.first, end: middle}
 	p.batches = slices.Insert(p.batches, i+1, batch{first: middle, end: b.end})
+	return true
 }
+
+// mark changes the state of the batch at i.
+func (p *piece) mark(i int, s state) {
+	p.job.mu.Lock()
+	defer p.job.mu.Unlock()
+	p.batches[i].state = s
+}
+
+// whole says that b is all of the piece.
+func (p *piece) whole(b *batch) bool { return b.first == 0 && b.end == p.job.frame.Count }
 
 // reject notes that a record went to the dead letters.
 func (j *job) reject(index int32) {
@@ -80,7 +119,7 @@ func (j *job) reject(index int32) {
 	}
 }
 
-// whole says that the records of b are those of the frame, none left out.
-func (j *job) whole(b *batch) bool {
-	return b.first == 0 && b.end == j.frame.Count && len(j.rejected) == 0
+func (j *job) isRejected(index int32) bool {
+	_, found := slices.BinarySearch(j.rejected, index)
+	return found
 }

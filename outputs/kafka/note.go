@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
+	"math"
 )
 
 // noteVersion is the first byte of a note.
@@ -11,15 +12,16 @@ const noteVersion = 1
 
 // A note is what the cursor's journal keeps of a job that is about to be sent: from
 // it the very same batches are made again. After the version, 8 bytes of binding
-// and varints (zigzag):
+// and varints (zigzag); texts have their length before them:
 //
 //	number of rejected records, and each one's index
+//	number of routes; of each: topic, partitions, sticky partition
 //	number of pieces; of each
-//	    partition, number of batches; of each
+//	    route, partition, number of batches; of each
 //	        first, end, state, producer, epoch, sequence, since
 //
-// The binding is a hash of the cluster and the topic: a note from elsewhere says
-// nothing about what a broker here has.
+// The binding is a hash of the cluster and of the settings that say where records
+// go: a note from elsewhere says nothing about what a broker here has.
 func appendNote(dst []byte, binding uint64, j *job) []byte {
 	dst = append(dst, noteVersion)
 	dst = binary.BigEndian.AppendUint64(dst, binding)
@@ -27,9 +29,15 @@ func appendNote(dst []byte, binding uint64, j *job) []byte {
 	for _, index := range j.rejected {
 		dst = appendVarints(dst, int64(index))
 	}
+	dst = appendVarints(dst, int64(len(j.routes)))
+	for i := range j.routes {
+		r := &j.routes[i]
+		dst = append(appendVarints(dst, int64(len(r.topic))), r.topic...)
+		dst = appendVarints(dst, int64(r.partitions), int64(r.sticky))
+	}
 	dst = appendVarints(dst, int64(len(j.pieces)))
 	for _, p := range j.pieces {
-		dst = appendVarints(dst, int64(p.partition), int64(len(p.batches)))
+		dst = appendVarints(dst, int64(p.route), int64(p.partition), int64(len(p.batches)))
 		for i := range p.batches {
 			b := &p.batches[i]
 			dst = appendVarints(dst, int64(b.first), int64(b.end), int64(b.state),
@@ -63,18 +71,18 @@ func readNote(note []byte, binding uint64, j *job) error {
 	if len(note) < 9 || note[0] != noteVersion || binary.BigEndian.Uint64(note[1:]) != binding {
 		return errNote
 	}
-	r := noteReader{note[9:], false}
+	r := noteReader{b: note[9:]}
+	records := j.frame.Count
 	for n := r.count(); n > 0 && !r.bad; n-- {
-		j.reject(r.index(j.frame.Count))
+		j.reject(r.index(records))
 	}
 	for n := r.count(); n > 0 && !r.bad; n-- {
-		p := &piece{job: j, partition: r.index(1 << 24)}
+		j.routes = append(j.routes, route{r.text(), r.index(math.MaxInt32), r.index(math.MaxInt32)})
+	}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		p := &piece{job: j, resumed: true, route: int(r.index(int32(len(j.routes)))), partition: r.index(math.MaxInt32)}
 		for n := r.count(); n > 0 && !r.bad; n-- {
-			b := batch{first: r.index(j.frame.Count), end: r.index(j.frame.Count + 1), state: state(r.index(int32(done) + 1))}
-			b.id = identity{r.varint(), int16(r.varint()), int32(r.varint())}
-			b.since = r.varint()
-			r.bad = r.bad || b.first >= b.end
-			p.batches = append(p.batches, b)
+			p.batches = append(p.batches, r.batch(records))
 		}
 		j.pieces = append(j.pieces, p)
 	}
@@ -88,6 +96,14 @@ func readNote(note []byte, binding uint64, j *job) error {
 type noteReader struct {
 	b   []byte
 	bad bool
+}
+
+func (r *noteReader) batch(records int32) batch {
+	b := batch{first: r.index(records), end: r.index(records + 1), state: state(r.index(int32(done) + 1))}
+	b.id = identity{r.varint(), int16(r.varint()), int32(r.varint())}
+	b.since = r.varint()
+	r.bad = r.bad || b.first >= b.end
+	return b
 }
 
 func (r *noteReader) varint() int64 {
@@ -118,4 +134,11 @@ func (r *noteReader) count() int {
 		return 0
 	}
 	return int(v)
+}
+
+func (r *noteReader) text() string {
+	n := r.count()
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
 }

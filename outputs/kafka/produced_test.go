@@ -1,0 +1,29 @@
+package kafka
+
+import (
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+// produced are the values in a produce request.
+func produced(t testing.TB, r kmsg.Request) []string {
+	var values []string
+	var records recordbatch.Reader
+	for _, topic := range r.(*kmsg.ProduceRequest).Topics {
+		for _, p := range topic.Partitions {
+			if err := records.Reset(p.Records); err != nil {
+				t.Error(err)
+			}
+			for records.Next() {
+				values = append(values, string(records.Record().Value))
+			}
+			if err := records.Err(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return values
+}

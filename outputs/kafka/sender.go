@@ -1,0 +1,353 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/spillway/spillway/internal/kafkaconn"
+	"github.com/spillway/spillway/outputs"
+	"github.com/spillway/spillway/spool"
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+// window is how many frames that were taken apart may be on their way. Beyond it,
+// all wait for the slowest partition: what has the same key stays in order.
+const window = 32
+
+// sender is the state of one Run. Run's goroutine owns it; what the partitions'
+// goroutines use of it does not change.
+type sender struct {
+	cfg     *Config
+	env     outputs.Env
+	in      outputs.Frames
+	cluster *kafkaconn.Cluster
+	meter   *outputs.Meter
+	metrics *metrics
+	retry   *outputs.Retry
+	// fail ends the Run with an error.
+	fail context.CancelCauseFunc
+	// idle gets a token when a partition has become idle, stale when an attempt
+	// has failed, and found what the cluster then says of a topic.
+	idle, stale chan struct{}
+	found       chan found
+	watching    sync.WaitGroup
+	// slots bound the frames that were taken apart.
+	slots chan struct{}
+
+	binding  uint64
+	first    identity // under which partitions begin
+	topics   topics
+	splitter splitter
+	// doubt is what an earlier life has staged, by offset; inDoubt is how much
+	// that was.
+	doubt   map[int64]spool.Staged
+	inDoubt int
+}
+
+func newSender(o *Output, in outputs.Frames, c *kafkaconn.Cluster, m *outputs.Meter, fail context.CancelCauseFunc) *sender {
+	s := &sender{
+		cfg: o.cfg, env: o.env, in: in, cluster: c, meter: m, metrics: newMetrics(m),
+		retry: outputs.NewRetry(o.env, m), fail: fail,
+		idle: make(chan struct{}, 1), stale: make(chan struct{}, 1), found: make(chan found),
+		slots:    make(chan struct{}, window),
+		topics:   topics{byName: map[string]*topic{}},
+		splitter: splitter{router: router{topic: o.topic, byKey: o.cfg.byKey()}},
+		doubt:    map[int64]spool.Staged{},
+	}
+	s.topics.names.Store(new([]string))
+	for _, st := range in.InDoubt() {
+		s.doubt[st.Offset] = st
+	}
+	s.inDoubt = len(s.doubt)
+	return s
+}
+
+func (s *sender) run(ctx context.Context) error {
+	for {
+		err := s.begin(ctx)
+		if err == nil {
+			s.retry.Succeeded()
+			break
+		}
+		if err := s.retry.Wait(ctx, err); err != nil {
+			return err
+		}
+		s.cluster.Refresh()
+	}
+	s.watching.Go(func() {
+		if err := s.watch(ctx); err != nil {
+			s.fail(err)
+		}
+	})
+	for {
+		f, err := s.in.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.dispatch(ctx, f); err != nil {
+			return err
+		}
+	}
+}
+
+// begin learns of the cluster, and takes the identity of this life.
+func (s *sender) begin(ctx context.Context) (err error) {
+	if s.first, err = s.newIdentity(ctx); err != nil {
+		return err
+	}
+	var f found
+	clusterID := ""
+	if f.topic = s.splitter.topic; f.topic == "" {
+		clusterID, err = s.cluster.ID(ctx)
+	} else {
+		f.partitions, clusterID, err = s.cluster.Topic(ctx, f.topic)
+	}
+	if err != nil {
+		return err
+	}
+	s.binding = bind(clusterID, s.cfg.Topic, fmt.Sprint(s.cfg.byKey()))
+	if f.topic != "" {
+		s.update(ctx, f)
+	}
+	return nil
+}
+
+// newIdentity takes a producer id that nobody has used. Brokers take an identity only
+// with acks: all; else there is none.
+func (s *sender) newIdentity(ctx context.Context) (identity, error) {
+	if s.cfg.Acks != "all" {
+		return identity{-1, -1, -1}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
+	defer cancel()
+	res, err := s.cluster.InitProducerID(ctx, &kafka.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1})
+	switch {
+	case err != nil:
+		return identity{}, s.cluster.Explain(err)
+	case res.Error != nil:
+		return identity{}, fmt.Errorf("no producer id: %w", res.Error)
+	case res.Producer.ProducerID < 0 || res.Producer.ProducerEpoch < 0:
+		return identity{}, errors.New("no producer id: the broker has none yet")
+	}
+	return identity{producer: int64(res.Producer.ProducerID), epoch: int16(res.Producer.ProducerEpoch)}, nil
+}
+
+// dispatch gives a frame to a partition: the one that an earlier life has chosen for
+// it, or the next that has nothing to do; or its pieces to theirs.
+func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
+	select {
+	case news := <-s.found:
+		s.update(ctx, news)
+	default:
+	}
+	if j := s.resume(f); j != nil {
+		if err := s.adopt(ctx, j); err != nil {
+			return err
+		}
+		return s.give(ctx, j)
+	}
+	if s.splitter.splits() {
+		return s.takeApart(ctx, f)
+	}
+	to, err := s.free(ctx, s.topics.byName[s.splitter.topic])
+	if err != nil {
+		return err
+	}
+	j := &job{frame: f, left: 1, routes: []route{{topic: to.topic}}}
+	p := &piece{job: j, partition: to.number, batches: []batch{{end: f.Count}}}
+	j.pieces = []*piece{p}
+	// Staged here, in the order of the spool: so what is staged after a restart
+	// comes before what is not.
+	if err := to.prepare(p, 0); err != nil {
+		return err
+	}
+	to.give(p)
+	return nil
+}
+
+// free waits for a partition that has nothing to do. It is the caller's until it is
+// given a piece.
+func (s *sender) free(ctx context.Context, t *topic) (*partition, error) {
+	for {
+		if p := t.idlePartition(); p != nil {
+			return p, nil
+		}
+		select {
+		case <-s.idle:
+		case news := <-s.found:
+			s.update(ctx, news)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// takeApart gives the records of a frame to their partitions.
+func (s *sender) takeApart(ctx context.Context, f *spool.Frame) error {
+	j, refused, err := s.splitter.split(f, func(topic string) (route, error) { return s.resolve(ctx, topic) })
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		s.env.Log.Error("frame can't be read, sent to the dead letters", "error", err)
+		if err := s.in.Reject(f, -1, err); err != nil {
+			return err
+		}
+		return s.in.Ack(f)
+	}
+	for _, r := range refused {
+		s.env.Log.Warn("record has no topic, sent to the dead letters", "error", r.cause)
+		if err := s.in.Reject(f, r.index, r.cause); err != nil {
+			return err
+		}
+	}
+	if err := s.stage(j); err != nil {
+		return err
+	}
+	return s.give(ctx, j)
+}
+
+// resolve finds the route to a topic. An error of ctx ends the Run; another is the
+// cause by which records go to the dead letters.
+func (s *sender) resolve(ctx context.Context, name string) (route, error) {
+	t := s.topics.byName[name]
+	if t == nil {
+		var err error
+		if t, err = s.newTopic(ctx, name); err != nil {
+			return route{}, err
+		}
+	}
+	return route{topic: name, partitions: int32(len(t.partitions)), sticky: t.stickyPartition()}, nil
+}
+
+// newTopic learns of a topic that fields name. What the cluster does not know is asked
+// for again a few times, since it may just have been made.
+func (s *sender) newTopic(ctx context.Context, name string) (*topic, error) {
+	if name == "" {
+		return nil, s.cfg.errNoTopic()
+	}
+	if err := checkTopic(name); err != nil {
+		return nil, err
+	}
+	if len(s.topics.byName) >= s.cfg.MaxTopics {
+		return nil, fmt.Errorf("topic %q is one more than max_topics (%d)", name, s.cfg.MaxTopics)
+	}
+	for why := new(outputs.Refusal); ; {
+		partitions, _, err := s.cluster.Topic(ctx, name)
+		if err == nil {
+			s.retry.Succeeded()
+			return s.update(ctx, found{name, partitions}), nil
+		}
+		if errors.Is(err, kafka.UnknownTopicOrPartition) && why.Again(err) && !s.env.LastResort {
+			return nil, why
+		}
+		if err := s.retry.Wait(ctx, err); err != nil {
+			return nil, err
+		}
+		s.cluster.Refresh()
+	}
+}
+
+// give hands the pieces of a job to their partitions, once there is a slot for it. A
+// topic that was made anew may have fewer partitions: any of them will then do.
+func (s *sender) give(ctx context.Context, j *job) error {
+	for given := false; !given; {
+		select {
+		case s.slots <- struct{}{}:
+			given, j.slot = true, true
+		case news := <-s.found:
+			s.update(ctx, news)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if len(j.pieces) == 0 {
+		return s.finish(j)
+	}
+	for _, p := range j.pieces {
+		to := s.topics.byName[j.routes[p.route].topic].partitions
+		to[int(p.partition)%len(to)].give(p)
+	}
+	return nil
+}
+
+// resume makes the job of a frame that an earlier life has staged. It is nil where
+// there is none, or where it says nothing about what the brokers have: other bytes
+// stand at the offset, the frame went elsewhere, or the topic was made anew.
+func (s *sender) resume(f *spool.Frame) *job {
+	st, ok := s.doubt[f.Base]
+	if !ok {
+		return nil
+	}
+	delete(s.doubt, f.Base)
+	j := &job{frame: f}
+	h, err := recordbatch.ParseHeader(f.Data)
+	if err != nil || st.End != f.End() || st.Checksum != h.CRC || readNote(st.Note, s.binding, j) != nil {
+		return nil
+	}
+	j.left = len(j.pieces)
+	return j
+}
+
+// adopt finds the topics of a job that an earlier life has staged. What was for one
+// that is gone goes to the dead letters.
+func (s *sender) adopt(ctx context.Context, j *job) error {
+	for i := range j.routes {
+		if s.topics.byName[j.routes[i].topic] != nil {
+			continue
+		}
+		_, err := s.newTopic(ctx, j.routes[i].topic)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		if err := s.strand(j, i, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strand takes the pieces of a route out of a job, and puts their records with the
+// dead letters.
+func (s *sender) strand(j *job, route int, why error) error {
+	gone := func(p *piece) bool { return p.route == route }
+	records := &s.splitter.records
+	if err := j.frame.Records(records); err != nil {
+		return err
+	}
+	for records.Next() {
+		rec := records.Record()
+		if !slices.ContainsFunc(j.pieces, func(p *piece) bool { return gone(p) && s.splitter.takes(p, &rec) }) {
+			continue
+		}
+		if err := s.rejectOnce(j, rec.OffsetDelta, why); err != nil {
+			return err
+		}
+	}
+	j.pieces = slices.DeleteFunc(j.pieces, gone)
+	j.left = len(j.pieces)
+	return records.Err()
+}
+
+func (s *sender) stage(j *job) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return s.in.Stage(j.frame, appendNote(nil, s.binding, j))
+}
+
+// finish acknowledges a job whose last piece is done.
+func (s *sender) finish(j *job) error {
+	if j.slot {
+		<-s.slots
+	}
+	s.meter.Sent(j.frame)
+	return s.in.Ack(j.frame)
+}

@@ -1,0 +1,151 @@
+package kafka
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/spillway/spillway/outputs"
+)
+
+// lookAgain is how often the topics are looked at for new partitions and leaders
+// while nothing fails.
+const lookAgain = 30 * time.Second
+
+// topics are those that were sent to in this life, with the goroutines that send.
+// Run's goroutine owns them, but for names.
+type topics struct {
+	byName  map[string]*topic
+	names   atomic.Pointer[[]string]
+	workers sync.WaitGroup
+}
+
+// topic is one of them, with its partitions by number.
+type topic struct {
+	name       string
+	partitions []*partition
+	// next is where the search for a partition that is idle goes on.
+	next int
+}
+
+// found is what the cluster says of a topic.
+type found struct {
+	topic      string
+	partitions []kafka.Partition
+}
+
+// wait ends the partitions' goroutines once they have done what they were given, or
+// the Run's context is done.
+func (ts *topics) wait() {
+	for _, t := range ts.byName {
+		for _, p := range t.partitions {
+			close(p.jobs)
+		}
+	}
+	ts.workers.Wait()
+}
+
+// update takes over what the cluster says of a topic. Partitions only become more,
+// unless the topic was made anew: those that are gone then fail, and say so.
+func (s *sender) update(ctx context.Context, f found) *topic {
+	t := s.topics.byName[f.topic]
+	if t == nil {
+		t = &topic{name: f.topic}
+		s.topics.byName[f.topic] = t
+		names := make([]string, 0, len(s.topics.byName))
+		for name := range s.topics.byName {
+			names = append(names, name)
+		}
+		s.topics.names.Store(&names)
+	}
+	for i, p := range f.partitions {
+		if i == len(t.partitions) {
+			t.partitions = append(t.partitions, s.startPartition(ctx, t.name, int32(i)))
+		}
+		t.partitions[i].leaderless.Store(p.Leader.Host == "")
+	}
+	return t
+}
+
+func (s *sender) startPartition(ctx context.Context, topic string, number int32) *partition {
+	p := &partition{
+		sender: s, topic: topic, number: number, next: s.first, last: -1,
+		log: s.env.Log.With("topic", topic, "partition", number),
+		// There is always room: what is on its way is bounded by the window,
+		// and by what an earlier life has left in doubt.
+		jobs:      make(chan *piece, window+s.inDoubt+1),
+		retry:     outputs.NewRetry(s.env, s.meter),
+		assembler: assembler{router: s.splitter.router, eventTime: s.cfg.Timestamp == "event"},
+	}
+	s.topics.workers.Go(func() {
+		if err := p.run(ctx); err != nil {
+			s.fail(err)
+		}
+	})
+	return p
+}
+
+// watch looks at the topics once in a while, since partitions are added, and when an
+// attempt has failed, since leaders move. It is a goroutine of its own: a cluster that
+// does not answer must not hold up those partitions that do.
+func (s *sender) watch(ctx context.Context) (err error) {
+	defer outputs.Contain(&err)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.stale:
+			s.cluster.Refresh()
+		case <-time.After(lookAgain):
+		}
+		for _, name := range *s.topics.names.Load() {
+			partitions, _, err := s.cluster.Topic(ctx, name)
+			if err != nil {
+				break
+			}
+			select {
+			case s.found <- found{name, partitions}:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// idlePartition is one of t's that has nothing to do, and a leader; if no partition
+// has a leader, any will do. It is nil while all are busy.
+func (t *topic) idlePartition() *partition {
+	var leaderless *partition
+	leading := false
+	for i := range t.partitions {
+		p := t.partitions[(t.next+i)%len(t.partitions)]
+		switch {
+		case p.leaderless.Load():
+			if p.busy.Load() == 0 {
+				leaderless = p
+			}
+		case p.busy.Load() > 0:
+			leading = true
+		default:
+			t.next = int(p.number) + 1
+			return p
+		}
+	}
+	if leading {
+		return nil
+	}
+	return leaderless
+}
+
+// stickyPartition is where the records without key of a frame go that is taken
+// apart: the next that is idle, or the next at all.
+func (t *topic) stickyPartition() int32 {
+	if p := t.idlePartition(); p != nil {
+		return p.number
+	}
+	t.next++
+	return int32(t.next % len(t.partitions))
+}
