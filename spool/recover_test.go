@@ -272,3 +272,74 @@ func TestAFullDiskDoesNotStopTheStart(t *testing.T) {
 		}
 	})
 }
+
+func TestATornLastSegmentFallsBackToTheOneBefore(t *testing.T) {
+	for _, torn := range []string{"", "not an opening"} {
+		fs := vfs.Memory()
+		o := Options{Outputs: []Output{{ID: "o", Lane: "l"}}}
+		s := open(t, fs, o)
+		put(t, s, "l", 1, "a")
+		killed(s)
+		name := segmentName(s.next, 0)
+		replaceFile(t, fs, name, []byte(torn))
+		s = open(t, fs, o)
+		put(t, s, "l", 2, "b")
+		wantValues(t, take(t, cursor(t, s, "o")), "a", "b")
+		aside := contents(t, fs)["quarantine/"+strings.TrimSuffix(name, ".log")+"-0.bad"]
+		if aside != torn {
+			t.Errorf("kept aside: %q, want %q", aside, torn)
+		}
+		shut(t, s)
+		balanced(t, fs)
+	}
+}
+
+func TestOpeningReadsTheLastSegmentOnly(t *testing.T) {
+	fs := faultfs.New()
+	o := Options{SegmentBytes: 1 << 10, Outputs: []Output{{ID: "o", Lane: "l"}}}
+	s := open(t, fs, o)
+	for i := range 60 {
+		put(t, s, "l", int64(i+1), strings.Repeat("x", 100))
+	}
+	last := s.segments[len(s.segments)-1].name
+	for _, boot := range []string{"boot", "next"} {
+		killed(s)
+		read := map[string]bool{}
+		fs.Inject(func(op faultfs.Op, name string, _ int) *faultfs.Fault {
+			if op == faultfs.OpRead && strings.HasSuffix(name, ".log") {
+				read[name] = true
+			}
+			return nil
+		})
+		o.BootID = boot
+		s = open(t, fs, o)
+		fs.Inject(nil)
+		if len(read) != 1 || !read[last] {
+			t.Errorf("boot %s: read %v", boot, slices.Sorted(maps.Keys(read)))
+		}
+	}
+	shut(t, s)
+}
+
+func TestRollingSyncsTheOldSegmentBeforeTheNewOneIsThere(t *testing.T) {
+	fs := faultfs.New()
+	o := Options{SegmentBytes: 1 << 10, Sync: Sync{Every: time.Hour}, Outputs: []Output{{ID: "o", Lane: "l"}}}
+	s := open(t, fs, o)
+	var ops []string
+	fs.Inject(func(op faultfs.Op, name string, _ int) *faultfs.Fault {
+		switch {
+		case strings.HasSuffix(name, ".log") && op != faultfs.OpRead:
+			ops = append(ops, op.String()+" "+filepath.Base(name)[18:20])
+		case op == faultfs.OpSyncDir && name == testDir:
+			ops = append(ops, op.String())
+		}
+		return nil
+	})
+	put(t, s, "l", 1, strings.Repeat("x", 4<<10))
+	put(t, s, "l", 2, "b")
+	fs.Inject(nil)
+	if got, want := strings.Join(ops, ", "), "write 00, sync 00, create 03, write 03, sync 03, syncdir, write 03"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	shut(t, s)
+}

@@ -301,3 +301,40 @@ func TestWhatWasDroppedIsInDoubtUntilTheNextAcknowledgement(t *testing.T) {
 		balanced(t, fs)
 	})
 }
+
+func TestStopEndsWhatWaitsForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := faultfs.New()
+		o := deadLetters()
+		s := open(t, fs, o)
+		put(t, s, "l", 1, "a")
+		put(t, s, "l", 2, "b")
+		c := cursor(t, s, "o")
+		frames := nextFrames(t, c, 2)
+		fs.Inject(func(op faultfs.Op, _ string, _ int) *faultfs.Fault {
+			if op == faultfs.OpWrite || op == faultfs.OpCreate {
+				return &faultfs.Fault{Err: syscall.ENOSPC}
+			}
+			return nil
+		})
+		ended := make(chan error, 3)
+		go func() { ended <- c.Stage(frames[0], nil) }()
+		go func() { ended <- c.Reject(frames[1], 0, errors.New("no")) }()
+		go func() {
+			_, err := c.Next(t.Context())
+			ended <- err
+		}()
+		time.Sleep(time.Minute)
+		s.Stop()
+		for range 3 {
+			if err := <-ended; !errors.Is(err, ErrClosed) {
+				t.Errorf("ended with %v", err)
+			}
+		}
+		if err := c.Ack(frames[0]); err != nil {
+			t.Error(err)
+		}
+		fs.Inject(nil)
+		shut(t, s)
+	})
+}

@@ -117,6 +117,11 @@ func (s *Spool) Delivered(ctx context.Context) error {
 	}
 }
 
+// Stop ends every wait: Append, Next, Stage and Reject return [ErrClosed] from now on,
+// also while the disk fails. Close still follows, once those who use the spool have
+// ended.
+func (s *Spool) Stop() { s.stop() }
+
 // Close syncs what is written, keeps the cursors, and ends everything. Nothing
 // may be appended or read any more.
 func (s *Spool) Close() error {
