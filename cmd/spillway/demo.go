@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,6 +15,14 @@ import (
 type demoCmd struct {
 	Dir string  `help:"Folder to work in." default:"demo-run"`
 	For float64 `name:"seconds" help:"Stop after so many seconds; 0 runs until Ctrl-C." env:"DEMO_SECONDS" default:"0"`
+}
+
+// Validate is called when the command line has been read.
+func (c *demoCmd) Validate() error {
+	if c.For < 0 {
+		return errors.New("--seconds must not be below 0")
+	}
+	return nil
 }
 
 func (c *demoCmd) Run() error {

@@ -30,3 +30,11 @@ tests: [{pipeline: p, input: a, expect: [{message: a}]}]
 		t.Errorf("left %v, %v; want the configuration alone", left, err)
 	}
 }
+
+func TestAWrongCommandLineIsRefused(t *testing.T) {
+	for _, args := range [][]string{{}, {"rnu"}, {"version", "x"}, {"demo", "--seconds=-1"}, {"run", "--log-level", "trace"}, {"completion", "ksh"}} {
+		if got := spillway(args); got != exitUsage {
+			t.Errorf("%v ended with %d, want %d", args, got, exitUsage)
+		}
+	}
+}
