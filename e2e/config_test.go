@@ -74,6 +74,14 @@ var wrong = map[string]struct{ body, want string }{
 		readLogs + "outputs: [{blackhole: {}}, {blackhole: {}}]\n",
 		`a second output with the id "blackhole": give one of them another id`,
 	},
+	"two outputs to one file": {
+		readLogs + "outputs: [{file: {path: ./all.log}}, {file: {id: b, path: ./x/../all.log}}]\n",
+		`/all.log is written to by the output at `,
+	},
+	"two outputs to standard output": {
+		readLogs + "outputs: [{stdout: {}}]\ndead_letters: {stdout: {}}\n",
+		`standard output is written to by the output at `,
+	},
 	"spool of less than two segments": {
 		readLogs + "spool: {max_bytes: 1MiB}\n" + blackhole,
 		`:6:12: pipelines.p.spool: max_bytes 1MiB holds fewer than two segments`,

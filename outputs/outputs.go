@@ -77,6 +77,13 @@ type Common struct {
 // Check tells whether the id is one.
 func (c *Common) Check() error { return registry.CheckID(c.ID) }
 
+// Exclusive is the configuration of an output whose target is its own: two outputs
+// that took turns at it, from start to start, would undo each other's work.
+type Exclusive interface {
+	// Target names it, for people and for comparison.
+	Target() string
+}
+
 // Component is a configured output that is not yet built.
 type Component struct {
 	registry.Component[Env, Output]

@@ -3,11 +3,14 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/internal/registry"
+	"github.com/spillway/spillway/outputs"
 )
 
 // Test is a line and the records it should become.
@@ -58,6 +61,7 @@ func (d *Document) settle(n *config.Node) error {
 			errs = append(errs, e.Errorf("%q is no pipeline name: want a-z, 0-9 and _", e.Key))
 		}
 	}
+	errs = append(errs, d.checkTargets())
 	for i := range d.Tests {
 		if _, ok := d.Pipelines[d.Tests[i].Pipeline]; !ok {
 			errs = append(errs, d.Tests[i].node.Errorf("there is no pipeline %q", d.Tests[i].Pipeline))
@@ -71,6 +75,27 @@ func (d *Document) settle(n *config.Node) error {
 	dir, err := filepath.Abs(string(d.DataDir))
 	errs = append(errs, err)
 	d.DataDir = config.Path(dir)
+	return config.Join(errs...)
+}
+
+// checkTargets refuses two outputs that would write to the same place.
+func (d *Document) checkTargets() error {
+	var errs []error
+	first := map[string]*config.Node{}
+	for _, name := range slices.Sorted(maps.Keys(d.Pipelines)) {
+		p := d.Pipelines[name]
+		for _, c := range append(p.Outputs[:len(p.Outputs):len(p.Outputs)], p.DeadLetters) {
+			x, ok := c.Config.(outputs.Exclusive)
+			if !ok {
+				continue
+			}
+			if n := first[x.Target()]; n != nil {
+				errs = append(errs, c.Node.Errorf("%s is written to by the output at %s:%d already: choose another", x.Target(), n.File(), n.Line()))
+				continue
+			}
+			first[x.Target()] = c.Node
+		}
+	}
 	return config.Join(errs...)
 }
 

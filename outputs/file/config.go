@@ -44,6 +44,10 @@ func (c *Config) Check() error {
 	return config.At("path", err)
 }
 
+// Target implements [outputs.Exclusive]: each output cuts the file back to what its
+// own journal knows.
+func (c *Config) Target() string { return filepath.Clean(string(c.Path)) }
+
 // writable tells why path can't be written to, as far as can be known without
 // touching anything.
 func writable(path string) error {

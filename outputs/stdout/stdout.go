@@ -35,6 +35,10 @@ type Config struct{}
 // Default is the only configuration.
 func Default() *Config { return &Config{} }
 
+// Target implements [outputs.Exclusive]: lines of two outputs would be mixed within
+// lines.
+func (*Config) Target() string { return "standard output" }
+
 // Output prints to a file descriptor.
 type Output struct {
 	env outputs.Env
