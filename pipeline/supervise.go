@@ -127,30 +127,26 @@ func (p *Pipeline) drain(ctx, life context.Context, sp *spool.Spool, appended <-
 	}
 }
 
-const (
-	// stopPatience is how long outputs that were told to end may go on using the
-	// spool: a slow disk may hold the last acknowledgements up.
-	stopPatience = 10 * time.Second
-	// leavePatience is how long they may take when the spool is closed.
-	leavePatience = 2 * time.Second
-)
+// stopPatience is how long outputs that were told to end may take: a slow disk may
+// hold the last acknowledgements up.
+const stopPatience = 10 * time.Second
 
-// close waits for the outputs and closes the spool. What an output waits for in the
-// spool, room for a dead letter say, ends only when that is closed; an output that
-// goes on even then is left behind.
+// close ends what outputs wait for in the spool, room for a dead letter say, waits
+// for them, and closes the spool. An output that goes on all the same is left behind.
 func (p *Pipeline) close(sp *spool.Spool, senders []<-chan struct{}) error {
-	p.late(senders, stopPatience)
+	sp.Stop()
+	late := p.late(senders)
 	p.set(Draining, nil, nil)
 	err := sp.Close()
-	if late := p.late(senders, leavePatience); len(late) > 0 {
+	if len(late) > 0 {
 		err = errors.Join(err, fmt.Errorf("told to end, but still there: %s", strings.Join(late, ", ")))
 	}
 	return err
 }
 
 // late waits for the outputs and names those that have not ended in time.
-func (p *Pipeline) late(senders []<-chan struct{}, patience time.Duration) (names []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (p *Pipeline) late(senders []<-chan struct{}) (names []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
 	for i, ended := range senders {
 		select {
