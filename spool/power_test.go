@@ -212,3 +212,60 @@ func TestASegmentGoesOnlyWhenTheNextOpeningIsDurable(t *testing.T) {
 		})
 	}
 }
+
+func TestACutGoesBackBehindASegmentThatNeverBegan(t *testing.T) {
+	for bad := range 3 {
+		fs := faultfs.New()
+		o := Options{SegmentBytes: 1 << 10, Sync: Sync{Mode: SyncNever}, Outputs: []Output{{ID: "o", Lane: "l"}}}
+		s := open(t, fs, o)
+		for n := range int64(60) {
+			put(t, s, "l", n+1, strings.Repeat("x", 60))
+		}
+		segs := s.segments
+		killed(s)
+		if len(segs) < 4 {
+			t.Fatalf("%d segments", len(segs))
+		}
+		fs.FlipBit(segs[bad].name, 7, 1)
+		o.BootID = "next"
+		s = open(t, fs, o)
+		ps := s.Resume("in/")
+		if bad == 0 && len(ps) != 0 || bad > 0 && (len(ps) != 1 || ps[0].Offset == 0 || ps[0].Offset == 60) {
+			t.Errorf("segment %d: positions %v", bad, ps)
+		}
+		if bad > 0 {
+			if got := take(t, cursor(t, s, "o")); int64(len(got)) != ps[0].Offset {
+				t.Errorf("segment %d: %d came, the position is %d", bad, len(got), ps[0].Offset)
+			}
+		}
+		put(t, s, "l", 99, "after")
+		wantValues(t, take(t, cursor(t, s, "o")), "after")
+		shut(t, s)
+		balanced(t, fs)
+	}
+}
+
+func TestSyncsThatAreTurnedOnReachWhatWasWrittenWithout(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			fs := faultfs.New()
+			o := Options{SegmentBytes: 1 << 10, Sync: Sync{Mode: SyncNever}, Outputs: []Output{{ID: "o", Lane: "l"}}}
+			s := open(t, fs, o)
+			for n := range int64(60) {
+				put(t, s, "l", n+1, strings.Repeat("x", 60))
+			}
+			killed(s)
+			o.Sync = Sync{Mode: SyncInterval}
+			s = open(t, fs, o)
+			time.Sleep(2 * time.Second)
+			after := fs.PowerCut(rand.New(rand.NewPCG(seed, 1)))
+			shut(t, s)
+			o.BootID = "next"
+			s = open(t, after, o)
+			if got := take(t, cursor(t, s, "o")); len(got) != 60 {
+				t.Errorf("seed %d: %d of 60 records came", seed, len(got))
+			}
+			shut(t, s)
+		})
+	}
+}

@@ -78,11 +78,8 @@ func (s *Spool) recover() error {
 		// Offsets up to here may have been sent before what stood at them was
 		// lost: none is used twice.
 		s.next = (used>>epochBits + 1) << epochBits
-		if s.o.Sync.Mode == SyncNever && s.syncAll() == nil {
-			// Or the next start would take the gap for one that a power cut left.
-			s.st.synced = s.next
-		}
 	}
+	s.syncEarlier(jump)
 	failpoint.Hit("recover.mid")
 	for _, seg := range s.segments {
 		s.bytes += seg.size
@@ -94,6 +91,21 @@ func (s *Spool) recover() error {
 		}
 	}
 	return s.begin(jump || len(s.segments) == 0, p.end)
+}
+
+// syncEarlier syncs what a life with SyncNever has left: later ones take all but the
+// last segment for synced, and with SyncNever the next start would take a jump for a
+// gap that a power cut left.
+func (s *Spool) syncEarlier(jump bool) {
+	last := len(s.segments) - 1
+	if last < 0 || s.o.Sync.Mode == SyncNever && !jump || s.o.Sync.Mode != SyncNever && s.st.synced >= s.segments[last].base {
+		return
+	}
+	if err := s.syncAll(); err != nil {
+		s.log.Error("what was written without syncs cannot be synced", "error", err)
+	} else if s.o.Sync.Mode == SyncNever {
+		s.st.synced = s.next
+	}
 }
 
 // farthest is the highest offset that the cursor's journal speaks of.
@@ -168,13 +180,13 @@ func (s *Spool) verifyUnsynced(p *plan) error {
 			continue
 		}
 		keep := i + 1
-		for !earlier.opened && keep > 0 {
-			if keep--; keep == 0 {
-				break
-			}
-			if earlier, err = s.examine(p.keep[keep-1]); err != nil {
+		for ; keep > 1 && !earlier.opened; keep-- {
+			if earlier, err = s.examine(p.keep[keep-2]); err != nil {
 				return err
 			}
+		}
+		if !earlier.opened {
+			keep = 0
 		}
 		p.found, p.cut = earlier, true
 		p.cutOff(keep)
