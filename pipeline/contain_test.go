@@ -62,6 +62,28 @@ func refusedDeadLetters(t *testing.T) {
 	}
 }
 
+func TestARefusedRecordIsADeadLetterAndItsNeighboursArrive(t *testing.T) {
+	name := t.Name()
+	doc := document(t, t.TempDir(), fmt.Sprintf(`  p:
+    inputs: [{count: {lines: 20, size: 20}}]
+    encode: {codec: raw}
+    outputs: [{refuse: {name: %s, refuse: line-7}}]
+    dead_letters: {collect: {name: %s-dead}}
+`, name, name))
+	d := daemon(t, doc, true)
+	if err := d.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	balanced(t, d.Pipelines()[0].Status())
+	got, dead := collected(name), collected(name+"-dead")
+	if len(got) != 19 || got[6] != "line-6" || got[7] != "line-8" {
+		t.Errorf("arrived: %q", got)
+	}
+	if len(dead) != 1 || !strings.Contains(dead[0], `"attempts":3`) || !strings.Contains(dead[0], `"value":"line-7"`) || !strings.Contains(dead[0], `"cause":"no good"`) {
+		t.Errorf("dead letters: %q", dead)
+	}
+}
+
 func TestADeadLetterOfAnUnreadableFrameKeepsItsBytes(t *testing.T) {
 	f := spool.NewFrame()
 	f.Data, f.Count, f.Base = append(f.Data[:0], "not a record batch"...), 2, 7

@@ -101,6 +101,27 @@ type collect struct {
 	Reject bool   `yaml:"reject" doc:"Send everything to the dead letters."`
 }
 
+type refuse struct {
+	Name   string `yaml:"name" doc:"Where the other lines go."`
+	Refuse string `yaml:"refuse" doc:"The lines to refuse contain this."`
+}
+
+func newRefuse(c *refuse, env outputs.Env) (outputs.Output, error) {
+	return outputs.Each(env, func(_ context.Context, r *outputs.Records) error {
+		for r.Next() {
+			line := string(r.Value())
+			if strings.Contains(line, c.Refuse) {
+				return &outputs.RecordError{Index: r.Index(), Err: errors.New("no good")}
+			}
+			sinks.Lock()
+			sinks.lines[c.Name] = append(sinks.lines[c.Name], line)
+			sinks.Unlock()
+			r.Confirm(r.Index())
+		}
+		return nil
+	}), nil
+}
+
 // released ends the outputs that hang, when it is closed.
 var released chan struct{}
 
@@ -159,13 +180,7 @@ func init() {
 		})
 	outputs.Register("collect", "Collects.", func() *collect { return &collect{} },
 		func(c *collect, _ outputs.Env) (outputs.Output, error) { return c, nil })
-	outputs.Register("refuse", "Refuses.", func() *struct{} { return &struct{}{} },
-		func(_ *struct{}, env outputs.Env) (outputs.Output, error) {
-			return outputs.Each(env, func(_ context.Context, r *outputs.Records) error {
-				r.Next()
-				return &outputs.RecordError{Index: r.Index(), Err: errors.New("no good")}
-			}), nil
-		})
+	outputs.Register("refuse", "Refuses.", func() *refuse { return &refuse{} }, newRefuse)
 }
 
 func collected(name string) []string {

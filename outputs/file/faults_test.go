@@ -213,6 +213,22 @@ func TestDeletedFileTakesNothingWithItThatComesLater(t *testing.T) {
 	x.verify()
 }
 
+func TestAFolderRemovedWhileRunningIsMadeAgain(t *testing.T) {
+	x := newFixture(t)
+	x.cfg.Path = config.Path(filepath.Join(t.TempDir(), "a", "out.log"))
+	x.append(2)
+	stop := x.start()
+	x.untilAcked()
+	if err := os.RemoveAll(filepath.Dir(x.path())); err != nil {
+		t.Fatal(err)
+	}
+	x.want = nil
+	x.append(2)
+	x.untilAcked()
+	stop()
+	x.verify()
+}
+
 func TestAStopDoesNotAcknowledgeWhatADeletedFileHeld(t *testing.T) {
 	x := newFixture(t)
 	x.append(1)
