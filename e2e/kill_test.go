@@ -61,7 +61,7 @@ func TestExactlyOnceAcrossKill(t *testing.T) {
 			t.Errorf("no kill came at %s", p)
 		}
 	}
-	k.audit()
+	k.audit("file")
 	testkit.KeepEvidence(t, "kill", k.seed, start, map[string]any{
 		"kills": kills, "phases": k.phases, "lines": d.Lines, "lost": d.Lost, "doubled": d.Doubled, "out_of_order": d.OutOfOrder,
 		"source_files_deleted": k.deleted(),
@@ -85,6 +85,8 @@ type killing struct {
 	seed    uint64
 	rand    *rand.Rand
 	sources []*testkit.Source
+	// config is the configuration, for a sync setting.
+	config string
 	// phases counts the kills by the point at which they came.
 	phases map[string]int
 }
@@ -93,7 +95,7 @@ func newKilling(t *testing.T) *killing {
 	seed := testkit.Seed(t)
 	k := &killing{
 		Program: testkit.NewProgram(t, "failpoints"), t: t,
-		seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), phases: map[string]int{},
+		seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), config: killConfig, phases: map[string]int{},
 	}
 	if err := os.Mkdir(k.File("logs"), 0o700); err != nil {
 		t.Fatal(err)
@@ -109,6 +111,24 @@ func newKilling(t *testing.T) *killing {
 
 // run writes, kills, and finally lets the process deliver what is left.
 func (k *killing) run(kills int) *testkit.Delivery {
+	k.among(func() {
+		for i := range kills {
+			point := randomTime
+			if i < len(phases) {
+				point = phases[i]
+			} else if k.rand.IntN(2) == 0 {
+				point = phases[k.rand.IntN(len(phases))]
+			}
+			k.kill(point)
+			k.tellDelivered()
+		}
+	})
+	return testkit.CheckDelivery(k.t, k.outputs(), k.written())
+}
+
+// among does its worst while the sources write, and then has the process deliver
+// what is left.
+func (k *killing) among(worst func()) {
 	ctx, stop := context.WithCancel(k.t.Context())
 	var writing sync.WaitGroup
 	for _, s := range k.sources {
@@ -120,23 +140,13 @@ func (k *killing) run(kills int) *testkit.Delivery {
 	}
 	defer writing.Wait()
 	defer stop()
-	for i := range kills {
-		point := randomTime
-		if i < len(phases) {
-			point = phases[i]
-		} else if k.rand.IntN(2) == 0 {
-			point = phases[k.rand.IntN(len(phases))]
-		}
-		k.kill(point)
-		k.tellDelivered()
-	}
+	worst()
 	stop()
 	writing.Wait()
-	k.Write(k.t, "spillway.yaml", fmt.Sprintf(killConfig, "1s"))
+	k.Write(k.t, "spillway.yaml", fmt.Sprintf(k.config, "1s"))
 	if r := k.Run(k.t, "run", "--once", "-c", "spillway.yaml"); r.Code != 0 {
 		k.t.Fatalf("the last run ended with %d:\n%s", r.Code, r.Stderr)
 	}
-	return testkit.CheckDelivery(k.t, k.outputs(), k.written())
 }
 
 // patience is how long a named point may take to be reached before the process is
@@ -144,20 +154,20 @@ func (k *killing) run(kills int) *testkit.Delivery {
 const patience = 2500 * time.Millisecond
 
 // kill runs the process until it dies at the named point, or is killed at a
-// random time.
-func (k *killing) kill(point string) {
+// random time, and returns its log.
+func (k *killing) kill(point string) (log string) {
 	sync, limit := "1s", patience
 	switch point {
 	case randomTime:
 		limit = time.Duration(20+k.rand.IntN(250)) * time.Millisecond
-	case "append.mid", "append.done", "recover.mid", "roll.mid":
+	case "append.mid", "append.done", "recover.mid", "roll.mid", "kafka.staged", "kafka.answered":
 	default: // comes with a sync, for which nobody wants to wait a second
 		sync = "always"
 	}
 	if k.rand.IntN(2) == 0 {
 		sync = "always"
 	}
-	k.Write(k.t, "spillway.yaml", fmt.Sprintf(killConfig, sync))
+	k.Write(k.t, "spillway.yaml", fmt.Sprintf(k.config, sync))
 	run := *k.Program
 	run.Env = append(slices.Clone(k.Env), "SPILLWAY_FAILPOINT="+k.pass(point), "SPILLWAY_FAILPOINT_LOG="+k.File("died"))
 	p := run.Start(k.t, "run", "-c", "spillway.yaml")
@@ -166,17 +176,19 @@ func (k *killing) kill(point string) {
 	case <-time.After(limit):
 		p.Kill()
 	}
-	if r := p.Wait(k.t, patience); r.Code != -1 {
+	r := p.Wait(k.t, patience)
+	if r.Code != -1 {
 		k.t.Fatalf("the process ended by itself with %d:\n%s", r.Code, r.Stderr)
 	}
 	k.phases[k.died()]++
+	return r.Stderr
 }
 
 // pass chooses at which pass of a point to die. Recovery passes once, and what
 // is rare is not waited for twice.
 func (k *killing) pass(point string) string {
 	switch point {
-	case "append.mid", "append.done", "ack.before", "ack.after", "file.stage", "file.staged", "file.torn", "file.written", "file.synced", "file.acked":
+	case "kafka.staged", "kafka.answered", "append.mid", "append.done", "ack.before", "ack.after", "file.stage", "file.staged", "file.torn", "file.written", "file.synced", "file.acked":
 		return point + ":" + strconv.Itoa(1+k.rand.IntN(4))
 	}
 	return point
@@ -248,13 +260,13 @@ func (k *killing) deleted() (n int) {
 }
 
 // audit holds the process's own account against what was written.
-func (k *killing) audit() {
+func (k *killing) audit(output string) {
 	a := k.Conserved(k.t, "spillway.yaml")["kill"]
 	var written int64
 	for _, n := range k.written() {
 		written += int64(n)
 	}
-	if a.Account.Read != written || a.Output(k.t, "file").Acked != written {
+	if a.Account.Read != written || a.Output(k.t, output).Acked != written {
 		k.t.Errorf("%d lines were written, but the audit says %+v", written, a)
 	}
 	for _, s := range a.Sources {

@@ -42,33 +42,50 @@ func (d *Delivery) note(n *int, format string, args ...any) {
 // [AppendLine], of which written says how many each source has.
 func CheckDelivery(t testing.TB, files []string, written map[string]int) *Delivery {
 	t.Helper()
-	c := checker{next: map[string]int{}, seen: map[string][]bool{}}
-	for name, n := range written {
-		c.seen[name] = make([]bool, n)
-	}
+	c := NewChecker(written)
 	for _, name := range files {
 		if err := c.read(name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, who := range slices.Sorted(maps.Keys(c.seen)) {
-		for n, ok := range c.seen[who] {
-			if !ok {
-				c.note(&c.Lost, "%s %d is missing", who, n)
-			}
-		}
-	}
-	return &c.Delivery
+	return c.Delivery()
 }
 
-type checker struct {
-	Delivery
-	// next is the number behind the highest seen, by source.
+// Checker holds lines against what was written.
+type Checker struct {
+	d Delivery
+	// next is the number behind the highest seen in this stream, by source.
 	next map[string]int
 	seen map[string][]bool
 }
 
-func (c *checker) read(name string) error {
+// NewChecker returns a checker for the lines of [AppendLine], of which written says
+// how many each source has.
+func NewChecker(written map[string]int) *Checker {
+	c := &Checker{next: map[string]int{}, seen: map[string][]bool{}}
+	for name, n := range written {
+		c.seen[name] = make([]bool, n)
+	}
+	return c
+}
+
+// Stream begins another stream: order is held within one.
+func (c *Checker) Stream() { clear(c.next) }
+
+// Delivery is the result, once every line has been shown.
+func (c *Checker) Delivery() *Delivery {
+	d := c.d
+	for _, who := range slices.Sorted(maps.Keys(c.seen)) {
+		for n, ok := range c.seen[who] {
+			if !ok {
+				d.note(&d.Lost, "%s %d is missing", who, n)
+			}
+		}
+	}
+	return &d
+}
+
+func (c *Checker) read(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -77,24 +94,25 @@ func (c *checker) read(name string) error {
 	scan := bufio.NewScanner(f)
 	scan.Buffer(nil, 1<<20)
 	for scan.Scan() {
-		c.Lines++
-		c.line(scan.Text())
+		c.Line(scan.Text())
 	}
 	return scan.Err()
 }
 
-func (c *checker) line(text string) {
+// Line shows a line of the stream, without its end.
+func (c *Checker) Line(text string) {
+	c.d.Lines++
 	who, n, ok := ParseLine(text)
 	if !ok || n >= len(c.seen[who]) {
-		c.note(&c.Unexpected, "line %d: %q", c.Lines, text)
+		c.d.note(&c.d.Unexpected, "line %d: %q", c.d.Lines, text)
 		return
 	}
 	if c.seen[who][n] {
-		c.note(&c.Doubled, "%s %d comes again in line %d", who, n, c.Lines)
+		c.d.note(&c.d.Doubled, "%s %d comes again in line %d", who, n, c.d.Lines)
 		return
 	}
 	if n < c.next[who] {
-		c.note(&c.OutOfOrder, "%s %d comes behind %d", who, n, c.next[who]-1)
+		c.d.note(&c.d.OutOfOrder, "%s %d comes behind %d", who, n, c.next[who]-1)
 	}
 	c.seen[who][n] = true
 	c.next[who] = max(c.next[who], n+1)

@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
+	"github.com/spillway/spillway/internal/failpoint"
 	"github.com/spillway/spillway/outputs"
 )
 
@@ -154,6 +155,7 @@ type answer = kafka.ProduceResponse
 func (p *partition) produce(ctx context.Context) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
 	defer cancel()
+	failpoint.Hit("kafka.staged")
 	res, err := p.cluster.RawProduce(ctx, &kafka.RawProduceRequest{
 		Topic: p.topic, Partition: int(p.number), RequiredAcks: p.cfg.acks(),
 		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(p.assembler.request)},
@@ -162,6 +164,7 @@ func (p *partition) produce(ctx context.Context) (*answer, error) {
 		p.assembler.abandon()
 		return &answer{}, p.cluster.Explain(err)
 	}
+	failpoint.Hit("kafka.answered")
 	p.assembler.trim()
 	if res == nil { // acks: none
 		return &answer{BaseOffset: p.last + 1}, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/spillway/spillway/internal/failpoint"
 	"github.com/spillway/spillway/internal/kafkaconn"
 	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/spool"
@@ -68,6 +69,9 @@ func newSender(o *Output, in outputs.Frames, c *kafkaconn.Cluster, m *outputs.Me
 }
 
 func (s *sender) run(ctx context.Context) error {
+	if s.inDoubt > 0 {
+		s.env.Log.Info("frames are in doubt: they were sent, and nobody knows whether they arrived; the brokers will tell", "frames", s.inDoubt)
+	}
 	for {
 		err := s.begin(ctx)
 		if err == nil {
@@ -120,7 +124,7 @@ func (s *sender) begin(ctx context.Context) (err error) {
 // newIdentity takes a producer id that nobody has used. Brokers take an identity only
 // with acks: all; else there is none.
 func (s *sender) newIdentity(ctx context.Context) (identity, error) {
-	if s.cfg.Acks != "all" {
+	if s.cfg.Acks != "all" || failpoint.Disabled("sequences") {
 		return identity{-1, -1, -1}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
