@@ -14,7 +14,9 @@ func (r *reader) meet(s *sight) *file {
 	}
 	fd, err := open(s.path)
 	if err != nil {
-		r.refuse(s.path, reasonOpen, err)
+		if !gone(err) {
+			r.refuse(s.path, reasonOpen, err)
+		}
 		return nil
 	}
 	f := &file{path: s.path, fd: -1}

@@ -33,14 +33,18 @@ func unpack(name string, r io.Reader) (io.ReadCloser, error) {
 // truncated, for what f was. What follows the offset there is read on, as the
 // given source; it returns the size of the whole, or -1 if it has found nothing.
 //
-// Siblings that are older than the position can't hold more than was read, and
-// are not looked into.
+// Where nothing was seen that is unread, siblings that are older than the position
+// can't hold more than was read: unpacking them at each start would be in vain.
 func (r *reader) readPacked(f *file, source string, siblings []sight) (size int64) {
 	if f.offset == 0 && f.headLen == 0 {
 		return -1
 	}
+	var since int64
+	if max(f.size, f.glimpse) <= f.offset {
+		since = f.noted.Add(-settled).UnixNano()
+	}
 	for _, s := range siblings {
-		if !packed(s.path) || s.birth != 0 && (s.birth < f.birth || s.birth < f.noted.Add(-settled).UnixNano()) {
+		if !packed(s.path) || s.birth != 0 && s.birth < since {
 			continue
 		}
 		rest, size, err := unpackRest(s.path, f)

@@ -102,7 +102,7 @@ func (r *reader) changed(f *file, st *stat) {
 	if st.size > f.glimpse {
 		f.grown = r.now
 	}
-	f.glimpse = st.size
+	f.glimpse = max(f.glimpse, st.size)
 	r.renew(f)
 	if r.full != nil && f.fd >= 0 && st.size > f.size && !f.isCopy {
 		r.unchanged(f, st.size) // its turn may be long in coming: know what would be lost

@@ -35,15 +35,16 @@ func (f *file) cutShort(size int64) bool {
 // filled says both, so that neither is committed without the other.
 func (r *reader) truncated(f *file, st *stat) {
 	was, kept := f.size, f.offset
-	if f.glimpse > st.size {
+	c := r.adoptCopy(f)
+	if c == nil && f.glimpse > st.size {
 		was = max(was, f.glimpse)
 	}
-	c := r.adoptCopy(f)
-	if c != nil {
+	switch {
+	case c != nil:
 		kept = max(kept, c.size)
-	} else if f.offset == 0 && f.size > 0 && copied(f) {
+	case f.offset == 0 && f.size > 0 && copied(f):
 		kept = was
-	} else if !f.isCopy {
+	case !f.isCopy:
 		kept = max(kept, r.readPacked(f, newSource(f.path), rotationsOf(f)))
 	}
 	r.metrics.gens.Inc()
