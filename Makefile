@@ -24,7 +24,8 @@ build: ## build bin/spillway
 
 .PHONY: demo
 demo: build ## watch Spillway ship logs that it writes itself (DEMO_SECONDS stops it)
-	@bin/spillway demo
+	@# In a process group of its own: Ctrl-C is for the demo, which ends well, not for make.
+	@set -m; bin/spillway demo || exit $$?
 
 .PHONY: test
 test: have-brokers test-race test-plain fuzz ## all tests, with the race detector where a C compiler is there

@@ -173,7 +173,8 @@ func goSources(t *testing.T) (text string, bases map[string]bool) {
 
 func TestMetricsThatPagesNameExist(t *testing.T) {
 	p, admin := testkit.NewProgram(t), freeAddress(t)
-	p.Write(t, configFile, strings.Replace(pipelineYAML(readLogs+rawToFile), `listen: ""`, "listen: "+admin, 1))
+	outputs := "encode: {codec: raw}\noutputs: [{file: {path: ./out/all.log}}, {kafka: {brokers: [127.0.0.1:1], topic: lines}}]\n"
+	p.Write(t, configFile, strings.Replace(pipelineYAML(readLogs+outputs), `listen: ""`, "listen: "+admin, 1))
 	p.Start(t, "run", "-c", configFile)
 	var metrics string
 	testkit.WaitFor(t, "the metrics of all components", patient, func() bool {

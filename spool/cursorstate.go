@@ -7,10 +7,16 @@ import (
 	iofs "io/fs"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 func isEOF(err error) bool   { return errors.Is(err, io.EOF) }
 func isExist(err error) bool { return errors.Is(err, iofs.ErrExist) }
+
+// isFull says that the disk, or this user's share of it, is full.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
 
 func (s *Spool) path(name string) string { return filepath.Join(s.dir, name) }
 

@@ -2,7 +2,6 @@ package spool
 
 import (
 	"errors"
-	"syscall"
 	"time"
 )
 
@@ -50,7 +49,7 @@ func (s *Spool) dropBallast() bool {
 // withBallast writes, and where the disk is full, again without the ballast.
 func (s *Spool) withBallast(write func() error) error {
 	err := write()
-	if errors.Is(err, syscall.ENOSPC) && s.dropBallast() {
+	if isFull(err) && s.dropBallast() {
 		err = write()
 	}
 	return err

@@ -489,7 +489,7 @@ func TestCursorsOfAMemorySpoolLeaveCheckpoints(t *testing.T) {
 	shut(t, s)
 }
 
-func TestAMarkOfAnySizeTakesOneOffset(t *testing.T) {
+func TestAMarkLongerThanARecordTakesAnOffsetForEach(t *testing.T) {
 	fs := faultfs.New()
 	o := Options{Outputs: []Output{{ID: "o", Lane: "l"}}, TailBytes: 1}
 	s := open(t, fs, o)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/spillway/spillway/internal/failpoint"
@@ -134,7 +133,7 @@ func (s *Spool) mend() {
 		}
 		s.setTrouble(err.Error())
 		s.log.Error("cannot write the unsynced frames again; trying again", "error", err)
-		if errors.Is(err, syscall.ENOSPC) {
+		if isFull(err) {
 			s.dropBallast()
 		}
 		select {

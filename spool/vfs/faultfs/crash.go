@@ -55,31 +55,31 @@ func (f *FS) PowerCut(r *rand.Rand) *FS {
 	return next
 }
 
-func (old *file) afterPowerCut(r *rand.Rand) []byte {
-	low, high := len(old.synced), len(old.data)
+func (f *file) afterPowerCut(r *rand.Rand) []byte {
+	low, high := len(f.synced), len(f.data)
 	size := min(low, high) + r.IntN(max(low, high)-min(low, high)+1)
 	if r.IntN(2) == 0 {
 		size = high
 	}
 	data := make([]byte, size)
-	copy(data, old.synced)
+	copy(data, f.synced)
 	for at := 0; at < size; at += block {
 		end := min(at+block, size, high)
-		if end <= at || end <= low && string(old.data[at:end]) == string(old.synced[at:end]) {
+		if end <= at || end <= low && string(f.data[at:end]) == string(f.synced[at:end]) {
 			continue
 		}
 		switch r.IntN(4) {
 		case 0, 1:
-			copy(data[at:end], old.data[at:end])
+			copy(data[at:end], f.data[at:end])
 		case 2:
 			torn := at + r.IntN(end-at)
-			copy(data[at:torn], old.data[at:torn])
+			copy(data[at:torn], f.data[at:torn])
 		}
 	}
 	copyPrefix := min(low, high, size)
 	for i := 0; i < copyPrefix; i++ {
-		if old.data[i] == old.synced[i] {
-			data[i] = old.synced[i]
+		if f.data[i] == f.synced[i] {
+			data[i] = f.synced[i]
 		}
 	}
 	return data
