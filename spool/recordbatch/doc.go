@@ -66,7 +66,8 @@
 //	1  gzip    RFC 1952
 //	2  snappy  in the framing of the xerial library for Java, not bare: the 16 bytes
 //	           82 "SNAPPY" 00 00000001 00000001, then blocks of at most 32 KiB before
-//	           compression, each behind its compressed length in four bytes
+//	           compression, each behind its compressed length in four bytes; bare
+//	           snappy, which other clients write to topics, is read as well
 //	3  lz4     the LZ4 frame format, independent blocks, no checksums but the header's
 //	4  zstd    RFC 8878, window of 512 KiB, no checksum
 //

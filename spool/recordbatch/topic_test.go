@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/klauspost/compress/s2"
 )
 
 // sparse is a batch with the offsets 0, 2 and 5 of what were seven records.
@@ -72,5 +74,17 @@ func TestABatchOfATopicIsChecked(t *testing.T) {
 		if !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
+	}
+}
+
+func TestBareSnappyIsRead(t *testing.T) {
+	plain := []byte{14, 0, 0, 0, 1, 2, 'v', 0}
+	var r Reader
+	if err := r.ResetTopic(raw(Snappy, 1, s2.EncodeSnappy(nil, plain))); err != nil || !r.Next() || string(r.Record().Value) != "v" {
+		t.Fatal(err, r.Err())
+	}
+	bomb := append([]byte{0x80, 0x80, 0x80, 0x20}, "sixty-four MiB"...)
+	if err := r.ResetTopic(raw(Snappy, 1, bomb)); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("a length that can't be: %v", err)
 	}
 }

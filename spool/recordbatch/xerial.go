@@ -24,10 +24,24 @@ func appendXerial(dst, src []byte) []byte {
 	return dst[:len(dst)+len(xerial.Encode(dst[len(dst):], src))]
 }
 
+// bareLen is what bare snappy decompresses to, by its own word. Clients other than
+// the Java one write it, so it is in topics. Three bytes of it make 64 at most: what
+// claims more is not believed.
+func bareLen(src []byte) (int, error) {
+	n, err := s2.DecodedLen(src)
+	if err != nil {
+		return 0, corrupt("snappy: %v", err)
+	}
+	if n > 22*len(src) || n > MaxUncompressed {
+		return 0, corrupt("snappy: %d bytes of %d", n, len(src))
+	}
+	return n, nil
+}
+
 // xerialLen is what src decompresses to, by its blocks' own word.
 func xerialLen(src []byte) (int, error) {
 	if len(src) < xerialHeaderLen || string(src[:8]) != "\x82SNAPPY\x00" {
-		return 0, corrupt("snappy: no xerial header")
+		return bareLen(src)
 	}
 	total := 0
 	for rest := src[xerialHeaderLen:]; len(rest) > 0; {
