@@ -58,9 +58,10 @@ type namedInput struct {
 
 type namedOutput struct {
 	outputs.Output
-	id   string
-	spec spool.Output
-	enc  codec.Config
+	id    string
+	spec  spool.Output
+	enc   codec.Config
+	shape outputs.Shape
 }
 
 // Phase is where a pipeline is in its life.
@@ -172,14 +173,18 @@ func (p *Pipeline) addOutput(c outputs.Component) error {
 	if c.Encode.Given {
 		enc = c.Encode.Config
 	}
+	var shape outputs.Shape
+	if s, ok := out.(outputs.Shaper); ok {
+		shape = s.Shape()
+	}
 	spec := spool.Output{
-		ID: c.ID, Lane: enc.Fingerprint(),
+		ID: c.ID, Lane: enc.Fingerprint() + shape.Fingerprint(),
 		DropOldest: c.OnFull == "drop_oldest", StartOldest: c.StartFrom == "oldest",
 	}
 	if c.ID == DeadLettersID {
 		spec.Lane = deadLane
 	}
-	p.outputs = append(p.outputs, namedOutput{out, c.ID, spec, enc})
+	p.outputs = append(p.outputs, namedOutput{out, c.ID, spec, enc, shape})
 	return nil
 }
 
@@ -249,7 +254,7 @@ func (p *Pipeline) chains(sp *spool.Spool) (*chains, error) {
 			if err != nil {
 				return nil, err
 			}
-			ch.lanes = append(ch.lanes, &lane{framer: f, codec: c})
+			ch.lanes = append(ch.lanes, newLane(f, c, out.shape))
 		}
 	}
 	return cs, nil

@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -50,15 +52,26 @@ func (c *Config) Check() error {
 			return config.At("topic", err)
 		}
 	}
-	if _, err := expr.ParseTemplate(c.Key); err != nil {
-		return config.At("key", err)
-	}
-	for name, text := range c.Headers {
-		if _, err := expr.ParseTemplate(text); err != nil {
-			return config.At("headers", fmt.Errorf("%s: %w", name, err))
+	_, err = c.shape()
+	return err
+}
+
+// shape is what the records are to have beside their values.
+func (c *Config) shape() (s outputs.Shape, err error) {
+	s.EventTime = c.Timestamp == "event"
+	if c.Key != "" {
+		if s.Key, err = expr.ParseTemplate(c.Key); err != nil {
+			return s, config.At("key", err)
 		}
 	}
-	return nil
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		value, err := expr.ParseTemplate(c.Headers[name])
+		if err != nil {
+			return s, config.At("headers", fmt.Errorf("%s: %w", name, err))
+		}
+		s.Headers = append(s.Headers, outputs.Header{Name: name, Value: value})
+	}
+	return s, nil
 }
 
 // checkTopic says what Kafka would: names are of letters, digits, dots, underscores

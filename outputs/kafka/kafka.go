@@ -45,6 +45,7 @@ type Output struct {
 	env outputs.Env
 	// topic is the one there is; empty if fields name it.
 	topic string
+	shape outputs.Shape
 }
 
 // New builds the output. It connects when it runs.
@@ -54,9 +55,21 @@ func New(cfg *Config, env outputs.Env) (outputs.Output, error) {
 		return nil, err
 	}
 	o := &Output{cfg: cfg, env: env}
+	if o.shape, err = cfg.shape(); err != nil {
+		return nil, err
+	}
 	o.topic, _ = topic.Constant()
+	if o.topic == "" {
+		o.shape.Headers = append(o.shape.Headers, outputs.Header{Name: topicHeader, Value: topic})
+	}
+	if env.LastResort && o.shape.Fingerprint() != "" {
+		return nil, errors.New("dead letters have no fields: topic, key and headers cannot be filled from them, nor do they have a timestamp: event")
+	}
 	return o, nil
 }
+
+// Shape implements [outputs.Shaper].
+func (o *Output) Shape() outputs.Shape { return o.shape }
 
 // Run implements [outputs.Output].
 func (o *Output) Run(ctx context.Context, in outputs.Frames) error {

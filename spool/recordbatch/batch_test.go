@@ -155,7 +155,7 @@ func TestWhatIsBuiltReadsBack(t *testing.T) {
 				}
 				wantRecords(t, got, want)
 
-				latest := int64(testTime)
+				latest := want[0].timestamp
 				for _, v := range want {
 					latest = max(latest, v.timestamp)
 				}

@@ -79,6 +79,9 @@ func (b *Builder) CloseAt(buf, key []byte, timestamp int64, headers ...RecordHea
 	value := len(buf) - b.end - prefixRoom
 	buf = appendHeaders(buf, headers)
 	body := len(buf) - b.end - prefixRoom
+	if b.count == 0 {
+		b.latest = timestamp
+	}
 	b.latest = max(b.latest, timestamp)
 
 	var fields [prefixRoom]byte
