@@ -28,7 +28,7 @@ type Config struct {
 	Headers     map[string]string `yaml:"headers" doc:"Headers of each record, filled from fields; one that lacks a field is left out." example:"{service: '{{service.name}}'}"`
 	Timestamp   string            `yaml:"timestamp" doc:"The records' timestamp: send (when the frame is sent), or event (the record's own; a broker measures by it how long it remembers a producer, so old ones weaken exactly once, and it may refuse them)." oneof:"send,event"`
 	Acks        string            `yaml:"acks" doc:"What counts as delivered: all in-sync replicas have it, the leader has it, or none (it was sent). Only all is exactly once." oneof:"all,leader,none"`
-	DedupTTL    time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1m"`
+	DedupTTL    time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1s"`
 }
 
 // Default is exactly once, by frame.
