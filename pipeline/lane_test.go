@@ -22,8 +22,9 @@ func template(t *testing.T, text string) *expr.Template {
 }
 
 // shaped encodes a batch of n records with the fields message, user (of every second
-// one) and host, a key of their own and times from 1 s on, and describes what comes out.
-func shaped(t *testing.T, n int, shape outputs.Shape) []string {
+// one) and host, perhaps a key of their own, and times from 1 s on, and describes what
+// comes out.
+func shaped(t *testing.T, n int, own bool, shape outputs.Shape) []string {
 	t.Helper()
 	builder, err := recordbatch.NewBuilder(recordbatch.Snappy)
 	if err != nil {
@@ -42,7 +43,9 @@ func shaped(t *testing.T, n int, shape outputs.Shape) []string {
 			r.Set(b.Name("user"), b.String(fmt.Sprint("user-", i)))
 		}
 		r.Set(b.Name("host"), b.String("h"))
-		r.SetKey(b.Text("own"))
+		if own {
+			r.SetKey(b.Text("own"))
+		}
 	}
 	var out encoded
 	defer out.release()
@@ -58,6 +61,9 @@ func shaped(t *testing.T, n int, shape outputs.Shape) []string {
 		for records.Next() {
 			rec := records.Record()
 			text := fmt.Sprintf("%s key=%s", rec.Value, rec.Key)
+			if rec.Key == nil {
+				text = fmt.Sprintf("%s no key", rec.Value)
+			}
 			for _, h := range rec.Headers(nil) {
 				text += fmt.Sprintf(" %s=%s", h.Key, h.Value)
 			}
@@ -76,20 +82,22 @@ func shaped(t *testing.T, n int, shape outputs.Shape) []string {
 func TestALaneHasWhatItsOutputsWantBesideTheValue(t *testing.T) {
 	for _, c := range []struct {
 		name  string
+		own   bool // the records come with keys
 		shape outputs.Shape
 		want  []string
 	}{
-		{"nothing: the record's own key", outputs.Shape{}, []string{"line 0 key=own", "line 1 key=own"}},
-		{"a key; one that lacks the field has none", outputs.Shape{Key: template(t, "{{user}}")}, []string{"line 0 key=user-0", "line 1 key="}},
-		{"headers; one that lacks the field is left out", outputs.Shape{Headers: []outputs.Header{
+		{"nothing: the record's own key", true, outputs.Shape{}, []string{"line 0 key=own", "line 1 key=own"}},
+		{"no key", false, outputs.Shape{}, []string{"line 0 no key", "line 1 no key"}},
+		{"a key; one that lacks the field has none", true, outputs.Shape{Key: template(t, "{{user}}")}, []string{"line 0 key=user-0", "line 1 no key"}},
+		{"headers; one that lacks the field is left out", true, outputs.Shape{Headers: []outputs.Header{
 			{Name: "u", Value: template(t, "{{user}}")}, {Name: "h", Value: template(t, "on {{host}}")},
 		}}, []string{"line 0 key=own u=user-0 h=on h", "line 1 key=own h=on h"}},
-		{"all of it", outputs.Shape{
+		{"all of it", true, outputs.Shape{
 			Key: template(t, "{{host}}-{{user}}"), Headers: []outputs.Header{{Name: "h", Value: template(t, "{{host}}")}}, EventTime: true,
-		}, []string{"line 0 key=h-user-0 h=h at=1000 of 2000", "line 1 key= h=h at=2000 of 2000"}},
+		}, []string{"line 0 key=h-user-0 h=h at=1000 of 2000", "line 1 no key h=h at=2000 of 2000"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := shaped(t, 2, c.shape); !slices.Equal(got, c.want) {
+			if got := shaped(t, 2, c.own, c.shape); !slices.Equal(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})

@@ -42,7 +42,10 @@ func (r Record) Raw() []byte {
 // Key is the record's key, and whether it has one.
 func (r Record) Key() ([]byte, bool) {
 	w := r.row()
-	return r.b.Bytes(w.key), w.hasKey
+	if !w.hasKey {
+		return nil, false
+	}
+	return r.b.Bytes(w.key), true
 }
 
 // SetKey sets the record's key.
