@@ -289,7 +289,12 @@ func (d *Daemon) Pipelines() []*Pipeline {
 
 // Validate builds every component of doc and throws it away.
 func Validate(doc *Document, log *slog.Logger) error {
-	_, err := (&Daemon{env: Env{DataDir: string(doc.DataDir), Log: log, Workers: &Workers{n: 1}}}).
-		build(doc, slices.Collect(maps.Keys(doc.Pipelines)))
+	_, err := buildAll(doc, log)
 	return err
+}
+
+// buildAll builds every pipeline of doc, to be looked at and not to be run.
+func buildAll(doc *Document, log *slog.Logger) (map[string]*Pipeline, error) {
+	return (&Daemon{env: Env{DataDir: string(doc.DataDir), Log: log, Workers: &Workers{n: 1}}}).
+		build(doc, slices.Collect(maps.Keys(doc.Pipelines)))
 }

@@ -19,6 +19,7 @@ type commands struct {
 	Run        runCmd        `cmd:"" help:"Run the pipelines of a configuration."`
 	Validate   validateCmd   `cmd:"" help:"Check a configuration without running it."`
 	Test       testCmd       `cmd:"" help:"Run the tests written in a configuration."`
+	Check      checkCmd      `cmd:"" help:"Reach for the peers of all components, and say what is wrong with those that cannot be used."`
 	Audit      auditCmd      `cmd:"" help:"Show that what was read is delivered, pending or accounted for."`
 	Spool      spoolCmd      `cmd:"" help:"Look into spools; works beside a running process."`
 	Demo       demoCmd       `cmd:"" help:"Watch Spillway ship logs that it writes itself."`

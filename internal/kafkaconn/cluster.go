@@ -130,6 +130,7 @@ func (c *Cluster) Explain(err error) error {
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
+	var op *net.OpError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("brokers: nobody listens at %s: %w", brokers, err)
@@ -137,6 +138,8 @@ func (c *Cluster) Explain(err error) error {
 		return fmt.Errorf("brokers: %q is no host that is known here: %w", dns.Name, err)
 	case errors.As(err, &verify):
 		return fmt.Errorf("tls.ca, tls.server_name: the certificate of %s is not trusted: %w", brokers, err)
+	case errors.As(err, &op) && op.Op == "remote error": // what package tls calls an alert of the peer's
+		return fmt.Errorf("tls.cert, tls.key: %s does not take our certificate, or wants one: %w", brokers, err)
 	case errors.As(err, &record):
 		return fmt.Errorf("tls.enabled: %s does not speak TLS: %w", brokers, err)
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
