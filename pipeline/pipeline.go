@@ -193,7 +193,7 @@ func (p *Pipeline) addOutput(c outputs.Component) error {
 const memorySegmentBytes = 4 << 20
 
 // openSpool opens the spool and makes the encoders for its lanes.
-func (p *Pipeline) openSpool(atTail func(string)) (*spool.Spool, *chains, error) {
+func (p *Pipeline) openSpool(in *intake) (*spool.Spool, *chains, error) {
 	c := &p.cfg.Spool
 	sync, err := spool.ParseSync(c.Sync)
 	if err != nil {
@@ -203,7 +203,9 @@ func (p *Pipeline) openSpool(atTail func(string)) (*spool.Spool, *chains, error)
 	o := spool.Options{
 		SegmentBytes: int64(c.SegmentBytes), MaxBytes: int64(c.MaxBytes), MaxAge: c.MaxAge, Sync: sync,
 		DeadLane: deadLane, DeadLetter: refused(p.name),
-		BootID: p.env.BootID, AtTail: atTail, Log: p.log,
+		BootID: p.env.BootID, Log: p.log,
+		AtTail:   func(string) { in.senderAtTail() },
+		Panicked: func(what any) { in.kill(fmt.Errorf("spool: %w", outputs.Panicked(what))) },
 	}
 	for i := range p.outputs {
 		o.Outputs = append(o.Outputs, p.outputs[i].spec)

@@ -31,16 +31,15 @@ func (p *Pipeline) Run(ctx context.Context) (err error) {
 
 func (p *Pipeline) run(ctx context.Context) error {
 	in := newIntake(p.env.Credits, p.env.Workers, p.cfg.Linger)
-	sp, cs, err := p.openSpool(func(string) { in.senderAtTail() })
+	life, kill := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer kill(nil)
+	in.life, in.kill = life, kill
+	sp, cs, err := p.openSpool(in)
 	if err != nil {
 		return err
 	}
 	in.chain = cs
 	p.set(Running, sp, nil)
-
-	life, kill := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer kill(nil)
-	in.life, in.kill = life, kill
 
 	senders := p.startSenders(life, kill, sp)
 	appendCtx, stopAppend := context.WithCancel(life)

@@ -81,19 +81,15 @@ func (s *Spool) append(ctx context.Context, g *Group) error {
 		case <-s.closing.Done():
 			return ErrClosed
 		}
-		pause, err := time.Second, error(nil)
-		if s.room(size, len(g.dead) > 0) {
-			if err = s.write(g); err == nil {
-				s.setTrouble("")
-				<-s.turn
-				return nil
-			}
-			s.setTrouble(err.Error())
-			s.log.Error("cannot write to the spool; trying again", "error", err)
+		pause, done, err := time.Second, false, error(nil)
+		s.useTurn(func() { done, err = s.attempt(g, size) })
+		switch {
+		case done:
+			return nil
+		case err != nil:
 			pause, wait = wait, min(2*wait, longestWait)
 		}
 		// What is waited for may need the turn: a dead letter, a sync that failed.
-		<-s.turn
 		select {
 		case <-s.freed:
 		case <-time.After(pause):
@@ -112,6 +108,24 @@ func (s *Spool) ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// attempt writes g if there is room for it now, and says whether it did.
+func (s *Spool) attempt(g *Group, size int64) (bool, error) {
+	if s.broken.Load() {
+		return false, ErrClosed
+	}
+	if !s.room(size, len(g.dead) > 0) {
+		return false, nil
+	}
+	err := s.write(g)
+	if err == nil {
+		s.setTrouble("")
+		return true, nil
+	}
+	s.setTrouble(err.Error())
+	s.log.Error("cannot write to the spool; trying again", "error", err)
+	return false, err
+}
+
 // write writes g once. After an error the segment is as it was.
 func (s *Spool) write(g *Group) error {
 	if err := s.sweep(); err != nil {
@@ -123,14 +137,15 @@ func (s *Spool) write(g *Group) error {
 		}
 	}
 	w := &s.writer
-	s.mu.Lock()
-	at := s.next
-	for _, f := range g.Frames {
-		f.Base = at
-		at = f.End()
-	}
-	s.buildMark(g, time.Now())
-	s.mu.Unlock()
+	var at int64
+	s.locked(func() {
+		at = s.next
+		for _, f := range g.Frames {
+			f.Base = at
+			at = f.End()
+		}
+		s.buildMark(g, time.Now())
+	})
 	w.buffer = w.mark.appendMark(w.buffer[:0], time.Now())
 	recordbatch.SetBaseOffset(w.buffer, at)
 	mark, err := recordbatch.ParseHeader(w.buffer)

@@ -69,21 +69,20 @@ func (s *Spool) openCheckpoints() error {
 
 // writeCheckpoints writes the positions that count, all of them anew.
 func (s *Spool) writeCheckpoints() error {
-	s.mu.Lock()
-	c := &s.checkpoints
-	c.settle(s.pinned())
-	if !c.changed {
-		s.mu.Unlock()
+	var w markWriter
+	c, changed := &s.checkpoints, false
+	s.locked(func() {
+		c.settle(s.pinned())
+		changed, c.changed = c.changed, false
+		var body []byte
+		for _, p := range c.settled {
+			body = appendSource(body[:0], &p)
+			w.entry(tagSource, body)
+		}
+	})
+	if !changed {
 		return nil
 	}
-	var w markWriter
-	var body []byte
-	for _, p := range c.settled {
-		body = appendSource(body[:0], &p)
-		w.entry(tagSource, body)
-	}
-	c.changed = false
-	s.mu.Unlock()
 	return c.journal.compact(w.b)
 }
 

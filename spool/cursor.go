@@ -191,11 +191,26 @@ func (c *Cursor) Ack(f *Frame) error {
 	failpoint.Hit("ack.before")
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
+	body := c.acknowledge(f)
+	if body == nil {
+		return fmt.Errorf("%w: at %d", errNotOut, f.Base)
+	}
+	f.Release()
+	if err := c.write(jrAck, body); err != nil {
+		c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
+	}
+	failpoint.Hit("ack.after")
+	return nil
+}
+
+// acknowledge moves the frontier and returns what the journal is to have of that; nil
+// where f is not out.
+func (c *Cursor) acknowledge(f *Frame) []byte {
 	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
 	g := c.find(f)
 	if g == nil {
-		c.s.mu.Unlock()
-		return fmt.Errorf("%w: at %d", errNotOut, f.Base)
+		return nil
 	}
 	g.frame = nil
 	if old, ok := c.settle(g.base); ok && g.staged == nil {
@@ -211,12 +226,5 @@ func (c *Cursor) Ack(f *Frame) error {
 	}
 	c.pass()
 	c.doubtPassed()
-	body := c.ackBody(g)
-	c.s.mu.Unlock()
-	f.Release()
-	if err := c.write(jrAck, body); err != nil {
-		c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
-	}
-	failpoint.Hit("ack.after")
-	return nil
+	return c.ackBody(g)
 }

@@ -73,9 +73,8 @@ func (c *Cursor) flush() error {
 
 // renew begins the journal anew with a snapshot. The caller holds the cursor's turn.
 func (c *Cursor) renew() error {
-	c.s.mu.Lock()
-	snapshot := c.snapshot()
-	c.s.mu.Unlock()
+	var snapshot []byte
+	c.s.locked(func() { snapshot = c.snapshot() })
 	err := c.journal.compact(snapshot)
 	if err == nil {
 		c.backlog = c.backlog[:0]

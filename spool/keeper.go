@@ -24,10 +24,11 @@ func (s *Spool) keeper() {
 		case <-s.closing.Done():
 			return
 		}
-		s.expire(time.Now())
-		_ = s.deletePassed() // it has said why
-		s.restoreBallast()
-		<-s.turn
+		s.useTurn(func() {
+			s.expire(time.Now())
+			_ = s.deletePassed() // it has said why
+			s.restoreBallast()
+		})
 		for _, c := range s.cursors {
 			c.catchUp()
 		}

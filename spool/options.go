@@ -102,6 +102,10 @@ type Options struct {
 	// AtTail, if set, is called when a cursor is about to wait for frames. It
 	// must not block.
 	AtTail func(output string)
+	// Panicked, if set, is told of a panic in one of the spool's own goroutines: what
+	// recover has returned, on the stack of the panic. The spool has stopped then.
+	// It must not block.
+	Panicked func(any)
 	// DeadLetter encodes the record that an output refused.
 	DeadLetter func(Refused) ([]byte, error)
 	Log        *slog.Logger

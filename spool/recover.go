@@ -28,12 +28,12 @@ func Open(fs vfs.FS, dir string, o Options) (*Spool, error) {
 		return nil, errors.Join(err, s.closeFiles())
 	}
 	if o.Sync.Mode != SyncNever {
-		s.workers.Go(s.syncer)
+		s.start(s.syncer)
 	}
 	if o.Checkpoints != nil {
-		s.workers.Go(s.checkpointer)
+		s.start(s.checkpointer)
 	}
-	s.workers.Go(s.keeper)
+	s.start(s.keeper)
 	return s, nil
 }
 

@@ -78,5 +78,10 @@ func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
 	if err != nil {
 		return err
 	}
-	return <-safe
+	select {
+	case err := <-safe:
+		return err
+	case <-s.closing.Done():
+		return ErrClosed
+	}
 }

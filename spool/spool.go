@@ -61,9 +61,55 @@ type Spool struct {
 	// dirty asks the syncer to sync now.
 	dirty chan struct{}
 
+	// broken says that a panic has left something half done. Nothing is written any
+	// more: what is on the disk is what a kill would leave.
+	broken atomic.Bool
+
 	closing context.Context
 	stop    context.CancelFunc
 	workers sync.WaitGroup
+}
+
+// start runs one of the spool's own goroutines, which ends when the spool closes.
+func (s *Spool) start(run func()) {
+	s.workers.Go(func() {
+		defer func() {
+			if s.o.Panicked == nil {
+				return
+			}
+			if p := recover(); p != nil {
+				s.breakDown()
+				s.o.Panicked(p)
+			}
+		}()
+		run()
+	})
+}
+
+func (s *Spool) breakDown() {
+	s.broken.Store(true)
+	s.stop()
+}
+
+// useTurn does something with the turn, which the caller has taken, and gives it back,
+// after a panic too.
+func (s *Spool) useTurn(do func()) {
+	done := false
+	defer func() {
+		if !done {
+			s.breakDown()
+		}
+		<-s.turn
+	}()
+	do()
+	done = true
+}
+
+// locked does something under mu.
+func (s *Spool) locked(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do()
 }
 
 // answer is somebody who waits until everything before end is durable.

@@ -123,17 +123,23 @@ func (s *Spool) Delivered(ctx context.Context) error {
 func (s *Spool) Stop() { s.stop() }
 
 // Close syncs what is written, keeps the cursors, and ends everything. Nothing
-// may be appended or read any more.
+// may be appended or read any more. After a panic it only lets go of the files.
 func (s *Spool) Close() error {
 	s.stop()
 	s.workers.Wait()
 	s.turn <- struct{}{}
-	err := s.settle()
+	var err error
+	if !s.broken.Load() {
+		err = s.settle()
+	}
 	for _, c := range s.cursors {
 		if c.journal != nil {
 			c.turn <- struct{}{}
 			err = errors.Join(err, c.journal.close())
 		}
+	}
+	if j := s.checkpoints.journal; j != nil {
+		err = errors.Join(err, j.close())
 	}
 	s.mu.Lock()
 	unsynced := s.waiting
@@ -169,7 +175,7 @@ func (s *Spool) settle() error {
 	}
 	errs = append(errs, s.keepCursors())
 	if s.o.Checkpoints != nil {
-		errs = append(errs, s.writeCheckpoints(), s.checkpoints.journal.close())
+		errs = append(errs, s.writeCheckpoints())
 	}
 	return errors.Join(errs...)
 }

@@ -125,8 +125,8 @@ func (s *Spool) mend() {
 		case <-s.closing.Done():
 			return
 		}
-		err := s.rewrite()
-		<-s.turn
+		var err error
+		s.useTurn(func() { err = s.rewrite() })
 		if err == nil {
 			s.setTrouble("")
 			return
@@ -161,14 +161,17 @@ func (s *Spool) rewrite() error {
 	if old.base == base-1 {
 		generation = old.generation + 1
 	}
-	lanes := s.st.laneCounts()
-	for _, g := range groups {
-		for _, f := range g.frames {
-			lanes[f.Lane] -= int64(f.Count)
-		}
-	}
-	s.buildOpening(groups[len(groups)-1].end, lanes)
 	s.mu.Unlock()
+	var lanes []int64
+	s.locked(func() {
+		lanes = s.st.laneCounts()
+		for _, g := range groups {
+			for _, f := range g.frames {
+				lanes[f.Lane] -= int64(f.Count)
+			}
+		}
+		s.buildOpening(groups[len(groups)-1].end, lanes)
+	})
 	opening := s.writer.mark.appendWhole(nil, time.Now())
 	recordbatch.SetBaseOffset(opening, base-1)
 
@@ -280,11 +283,12 @@ func (s *Spool) roll() error {
 			return err
 		}
 	}
-	s.mu.Lock()
-	seg := &segment{base: s.next, created: time.Now().UnixMilli(), lanes: s.st.laneCounts()}
-	s.forget(time.Now())
-	s.buildOpening(0, seg.lanes)
-	s.mu.Unlock()
+	seg := &segment{created: time.Now().UnixMilli()}
+	s.locked(func() {
+		seg.base, seg.lanes = s.next, s.st.laneCounts()
+		s.forget(time.Now())
+		s.buildOpening(0, seg.lanes)
+	})
 	opening := s.writer.mark.appendMark(nil, time.Now())
 	recordbatch.SetBaseOffset(opening, seg.base)
 	h, err := recordbatch.ParseHeader(opening)
