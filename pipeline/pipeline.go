@@ -204,7 +204,11 @@ func (p *Pipeline) openSpool(in *intake) (*spool.Spool, *chains, error) {
 		SegmentBytes: int64(c.SegmentBytes), MaxBytes: int64(c.MaxBytes), MaxAge: c.MaxAge, Sync: sync,
 		DeadLane: deadLane, DeadLetter: refused(p.name),
 		BootID: p.env.BootID, Log: p.log,
-		AtTail:   func(string) { in.senderAtTail() },
+		AtTail: func(output string) {
+			if output != DeadLettersID { // it waits nearly always, and for no record of an input
+				in.senderAtTail()
+			}
+		},
 		Panicked: func(what any) { in.kill(fmt.Errorf("spool: %w", outputs.Panicked(what))) },
 	}
 	for i := range p.outputs {
