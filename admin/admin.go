@@ -74,13 +74,13 @@ func CheckListen(listen string) error {
 	}
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return fmt.Errorf("admin.listen: %w: write it like 127.0.0.1:9610, or \"\" for none", err)
+		return fmt.Errorf("%w: write it like 127.0.0.1:9610, or \"\" for none", err)
 	}
 	if !loopback(host) {
-		return fmt.Errorf("admin.listen: %q is not a loopback address: health and metrics have no password; put a proxy in front for others", listen)
+		return fmt.Errorf("%q is not a loopback address: health and metrics have no password; put a proxy in front for others", listen)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("admin.listen: %q is no port: write a number up to 65535", port)
+		return fmt.Errorf("%q is no port: write a number up to 65535", port)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func loopback(host string) bool {
 
 func listenLoopback(listen string) (net.Listener, error) {
 	if err := CheckListen(listen); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {

@@ -60,7 +60,7 @@ var wrong = map[string]struct{ body, want string }{
 	},
 	"glob that is none": {
 		"inputs: [{file: {paths: ['./logs/[.log']}}]\n" + blackhole,
-		`:5:21: pipelines.p.inputs[0].file: paths[0]: `,
+		`:5:30: pipelines.p.inputs[0].file.paths[0]: "`,
 	},
 	"variable that is not set": {
 		"inputs: [{file: {paths: ['${SPILLWAY_NO_SUCH_VARIABLE}/a.log']}}]\n" + blackhole,
@@ -84,7 +84,15 @@ var wrong = map[string]struct{ body, want string }{
 	},
 	"spool of less than two segments": {
 		readLogs + "spool: {max_bytes: 1MiB}\n" + blackhole,
-		`:6:12: pipelines.p.spool: max_bytes 1MiB holds fewer than two segments`,
+		`:6:24: pipelines.p.spool.max_bytes: max_bytes 1MiB holds fewer than two segments`,
+	},
+	"sync that is none": {
+		readLogs + "spool: {sync: soon}\n" + blackhole,
+		`:6:19: pipelines.p.spool.sync: "soon" is no sync setting`,
+	},
+	"glob to leave out that is none": {
+		"inputs: [{file: {paths: [./a.log], exclude: ['*.gz', '[']}}]\n" + blackhole,
+		`pipelines.p.inputs[0].file.exclude[1]: "[" is not a glob`,
 	},
 	"output that is a folder": {
 		readLogs + "outputs: [{file: {path: ./logs}}]\n",
@@ -116,6 +124,21 @@ func TestAWrongConfigurationIsRefusedWithItsPlace(t *testing.T) {
 	// Nothing was touched, and the lines are still there to be read.
 	p.Write(t, configFile, pipelineYAML(readLogs+rawToFile))
 	runOnce(t, p, 3)
+}
+
+func TestAWrongSectionIsRefusedWithItsPlace(t *testing.T) {
+	p := testkit.NewProgram(t)
+	for text, want := range map[string]string{
+		"admin: {listen: 0.0.0.0:9610}\n":                  `:1:17: admin.listen: "0.0.0.0:9610" is not a loopback address`,
+		"tests: [{pipeline: wep, input: a, expect: []}]\n": `:1:20: tests[0].pipeline: there is no pipeline "wep"; did you mean "web"?`,
+	} {
+		p.Write(t, configFile, text+"data_dir: ./data\npipelines:\n  web:\n    "+readLogs+"    "+blackhole)
+		for _, verb := range []string{"validate", "run"} {
+			if r := p.Run(t, verb, "-c", configFile); r.Code != 2 || !strings.Contains(r.Stderr, configFile+want) {
+				t.Errorf("%s ended with %d, want 2 and %q:\n%s", verb, r.Code, want, r.Stderr)
+			}
+		}
+	}
 }
 
 func TestAWrongCommandLineEndsWithTwo(t *testing.T) {

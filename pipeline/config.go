@@ -21,6 +21,19 @@ type Document struct {
 	Buffer    config.Size       `yaml:"buffer_bytes" doc:"Bound on the batches on their way from the inputs to the spools, for all pipelines together." min:"1MiB"`
 	Pipelines map[string]Config `yaml:"pipelines" doc:"The pipelines, by name." required:"true"`
 	Tests     []Test            `yaml:"tests" doc:"Lines and the records they should become; run by spillway test."`
+
+	node *config.Node
+}
+
+// At gives an error about one key of a section its place in the configuration.
+func (d *Document) At(section, key string, err error) error {
+	n := d.node
+	for _, step := range []string{section, key} {
+		if below := n.Key(step); below != nil {
+			n = below
+		}
+	}
+	return n.Errorf("%w", err)
 }
 
 // AdminConfig says where health and metrics are served.
@@ -73,13 +86,17 @@ func DefaultConfig() Config {
 // Check tells what the tags cannot.
 func (c *SpoolConfig) Check() error {
 	if _, err := spool.ParseSync(c.Sync); err != nil {
-		return fmt.Errorf("sync: %w", err)
+		return config.At("sync", err)
 	}
 	if _, err := recordbatch.ParseCodec(c.Compression); err != nil {
-		return fmt.Errorf("compression: %w", err)
+		return config.At("compression", err)
 	}
 	if c.MaxBytes < 2*c.SegmentBytes {
-		return fmt.Errorf("max_bytes %s holds fewer than two segments of %s: make it larger, or segment_bytes smaller", c.MaxBytes, c.SegmentBytes)
+		key := "max_bytes"
+		if c.MaxBytes == DefaultConfig().Spool.MaxBytes {
+			key = "segment_bytes"
+		}
+		return config.At(key, fmt.Errorf("max_bytes %s holds fewer than two segments of %s: make it larger, or segment_bytes smaller", c.MaxBytes, c.SegmentBytes))
 	}
 	return nil
 }

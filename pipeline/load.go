@@ -46,6 +46,7 @@ func Load(path string) (*Document, error) {
 		return nil, err
 	}
 	doc := Default()
+	doc.node = n
 	if err := config.Decode(n, doc); err != nil {
 		return nil, err
 	}
@@ -64,7 +65,8 @@ func (d *Document) settle(n *config.Node) error {
 	errs = append(errs, d.checkTargets())
 	for i := range d.Tests {
 		if _, ok := d.Pipelines[d.Tests[i].Pipeline]; !ok {
-			errs = append(errs, d.Tests[i].node.Errorf("there is no pipeline %q", d.Tests[i].Pipeline))
+			errs = append(errs, d.Tests[i].node.Key("pipeline").Errorf("there is no pipeline %q%s", d.Tests[i].Pipeline,
+				config.Suggest(d.Tests[i].Pipeline, slices.Collect(maps.Keys(d.Pipelines)))))
 		}
 	}
 	if d.DataDir == "" {

@@ -34,7 +34,7 @@ func (c configFlag) build() (*pipeline.Document, error) {
 		return nil, err
 	}
 	if err := admin.CheckListen(doc.Admin.Listen); err != nil {
-		return nil, usage(fmt.Errorf("%s: %w", c.Config, err))
+		return nil, usage(doc.At("admin", "listen", err))
 	}
 	return doc, usage(pipeline.Validate(doc, slog.New(slog.DiscardHandler)))
 }

@@ -112,7 +112,7 @@ func (d *decoder) place(n *Node, err error) {
 			continue
 		}
 		if keyed, ok := err.(*keyError); ok {
-			if value := n.Key(keyed.key); value != nil {
+			if value := n.below(keyed.key); value != nil {
 				d.place(value, keyed.err)
 				continue
 			}

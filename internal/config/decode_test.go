@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,9 @@ func (c *sample) Check() error {
 	var errs []error
 	if c.Name == "bad" {
 		errs = append(errs, At("name", fmt.Errorf("is bad: %w", errBad)))
+	}
+	if i := slices.Index(c.Codes, 444); i >= 0 {
+		errs = append(errs, At(fmt.Sprintf("codes[%d]", i), errors.New("is no code")))
 	}
 	if c.Small == 13 {
 		errs = append(errs, errors.New("thirteen is not good"))
@@ -235,6 +239,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"codes:":                         "1:1: codes: wanted a list, found nothing",
 		"codes: {a: 1}":                  "1:8: codes: wanted a list, found a map; each item of a list begins with \"- \"",
 		"codes: [200, 99]":               `1:14: codes[1]: must be between 100 and 599, found "99"`,
+		"codes: [200, 444]":              "1:14: codes[1]: is no code",
 		"labels: [a]":                    "1:9: labels: wanted a map, found a list",
 		"labels: {a: [b]}":               "1:13: labels.a: wanted text, found a list",
 		"tls: x":                         `1:6: tls: wanted a map, found "x"`,

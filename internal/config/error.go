@@ -30,8 +30,8 @@ func (e *Error) Error() string {
 // Unwrap returns the error that was wrapped with %w, if any.
 func (e *Error) Unwrap() error { return e.cause }
 
-// At marks an error returned by a Check method as being about one key of its struct, so that it is reported at the
-// place where that key's value was written. It returns nil for a nil error.
+// At marks an error returned by a Check method as being about one key of its struct, or about one item of its list
+// (paths[0]), so that it is reported at the place where that was written. It returns nil for a nil error.
 func At(key string, err error) error {
 	if err == nil {
 		return nil

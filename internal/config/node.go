@@ -86,6 +86,19 @@ func (n *Node) Key(name string) *Node {
 	return nil
 }
 
+// below returns the node that a key names, or an item of a list, such as paths[0]; nil if there is none.
+func (n *Node) below(name string) *Node {
+	key, index, isItem := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+	value := n.Key(key)
+	if value == nil || !isItem {
+		return value
+	}
+	if i, err := strconv.Atoi(index); err == nil && 0 <= i && i < len(value.items) {
+		return value.items[i]
+	}
+	return value
+}
+
 // Path returns the way from the top of the file to the node, such as pipelines.web.inputs[0]. It is empty at the top.
 func (n *Node) Path() string {
 	var steps []string
