@@ -22,7 +22,7 @@ pipelines:
     encode: {codec: raw}
     spool: {segment_bytes: 64KiB, max_bytes: 16MiB, sync: %%s}
     outputs:
-      - kafka: {brokers: [%s], topic: lines, request_timeout: 5s}
+      - kafka: {brokers: [%s], topic: lines, request_timeout: 5s%s}
 `
 
 // kafkaPhases are what the first kills go through: most come when the broker has
@@ -39,7 +39,7 @@ var kafkaPhases = []string{"kafka.answered", "kafka.answered", "kafka.staged", r
 func TestKafkaExactlyOnce(t *testing.T) {
 	begin := time.Now()
 	broker := brokers.Kafka(t, brokers.Kafka39)
-	k := newKafkaKilling(t, broker)
+	k := newKafkaKilling(t, broker, "", kafkaPhases)
 	d := k.run(testkit.Number(t, "SPILLWAY_SOAK_KILLS", 10))
 	t.Logf("%d kills by phase: %v; broker: %v", k.kills, k.phases, k.trouble)
 	t.Logf("%v; in doubt after %d kills, %d batches sent twice and dropped by the broker", d, k.inDoubt, k.dropped)
@@ -62,17 +62,35 @@ func TestKafkaExactlyOnce(t *testing.T) {
 // TestKafkaHarnessNoticesMissingSequences sends without sequences: the same check
 // must then find doubled lines, or it proves nothing.
 func TestKafkaHarnessNoticesMissingSequences(t *testing.T) {
-	k := newKafkaKilling(t, brokers.Kafka(t, brokers.Kafka43))
+	k := newKafkaKilling(t, brokers.Kafka(t, brokers.Kafka43), "", kafkaPhases)
 	k.Env = []string{"SPILLWAY_DISABLE=sequences"}
 	if d := k.run(3); d.Doubled == 0 || d.Lost > 0 {
 		t.Fatalf("without sequences nothing was doubled, or something lost: %v", d)
 	}
 }
 
+// TestKafkaTransactionsAreExactlyOnce is the same with transactions, and kills when all
+// is sent and not committed, and when all is committed and nobody knows.
+func TestKafkaTransactionsAreExactlyOnce(t *testing.T) {
+	k := newKafkaKilling(t, brokers.Kafka(t, brokers.Kafka43), ", transactional_id: kill, commit_interval: 20ms",
+		[]string{"kafka.prepared", "kafka.committed", randomTime, "kafka.committed", "kafka.prepared", "kafka.answered"})
+	d := k.run(testkit.Number(t, "SPILLWAY_SOAK_KILLS", 10) / 2)
+	t.Logf("%d kills by phase: %v; broker: %v; %v", k.kills, k.phases, k.trouble, d)
+	if !d.Exact() {
+		t.Errorf("not every line arrived once and in order: %v", d)
+	}
+	if k.committed == 0 || k.aborted == 0 {
+		t.Errorf("%d transactions in doubt were committed, %d were not: nothing was tried", k.committed, k.aborted)
+	}
+	k.audit("kafka")
+}
+
 // kafkaKilling is a run of the harness against a broker.
 type kafkaKilling struct {
 	*killing
 	broker *brokers.KafkaBroker
+	// plan are the points of the kills, in turn.
+	plan []string
 	// kills counts those of the process.
 	kills int
 	// trouble counts what was done to the broker.
@@ -80,17 +98,25 @@ type kafkaKilling struct {
 	// inDoubt counts the processes that began with batches in doubt, dropped
 	// the batches of which the broker said that it had them.
 	inDoubt, dropped int
+	// committed and aborted count the transactions that were in doubt.
+	committed, aborted int
 }
 
-func newKafkaKilling(t *testing.T, broker *brokers.KafkaBroker) *kafkaKilling {
+// tried says that what comes twice, or is in doubt, has come often enough to prove
+// something.
+func (k *kafkaKilling) tried() bool {
+	return k.dropped >= wantDropped || k.committed > 1 && k.aborted > 1
+}
+
+func newKafkaKilling(t *testing.T, broker *brokers.KafkaBroker, settings string, plan []string) *kafkaKilling {
 	broker.CreateTopic("lines", 4, nil)
-	k := &kafkaKilling{killing: newKilling(t), broker: broker, trouble: map[string]int{}}
+	k := &kafkaKilling{killing: newKilling(t), broker: broker, plan: plan, trouble: map[string]int{}}
 	for _, s := range k.sources {
 		// Order is kept within a file, and the broker is away for longer than one
 		// of them would take.
 		s.FileLines = 1 << 30
 	}
-	k.config = fmt.Sprintf(kafkaConfig, broker.Addr())
+	k.config = fmt.Sprintf(kafkaConfig, broker.Addr(), settings)
 	return k
 }
 
@@ -98,9 +124,8 @@ func (k *kafkaKilling) run(kills int) *testkit.Delivery {
 	k.among(func() {
 		// How many batches come twice is a matter of luck: without enough of
 		// them nothing was tried.
-		for i := 0; i < kills || i < 3*kills && k.dropped < wantDropped; i++ {
-			point := kafkaPhases[i%len(kafkaPhases)]
-			k.note(k.kill(point))
+		for i := 0; i < kills || i < 3*kills && !k.tried(); i++ {
+			k.note(k.kill(k.plan[i%len(k.plan)]))
 			switch i % 10 {
 			case 2:
 				k.trouble["killed"]++
@@ -131,6 +156,13 @@ func (k *kafkaKilling) note(log string) {
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, "a batch that was in doubt is settled") && strings.Contains(line, `"dropped_as_duplicate":true`) {
 			k.dropped++
+		}
+		if strings.Contains(line, "a transaction that was in doubt is settled") {
+			if strings.Contains(line, `"committed":true`) {
+				k.committed++
+			} else {
+				k.aborted++
+			}
 		}
 	}
 }

@@ -160,7 +160,7 @@ func (k *killing) kill(point string) (log string) {
 	switch point {
 	case randomTime:
 		limit = time.Duration(20+k.rand.IntN(250)) * time.Millisecond
-	case "append.mid", "append.done", "recover.mid", "roll.mid", "kafka.staged", "kafka.answered":
+	case "append.mid", "append.done", "recover.mid", "roll.mid", "kafka.staged", "kafka.answered", "kafka.prepared", "kafka.committed":
 	default: // comes with a sync, for which nobody wants to wait a second
 		sync = "always"
 	}
@@ -188,7 +188,7 @@ func (k *killing) kill(point string) (log string) {
 // is rare is not waited for twice.
 func (k *killing) pass(point string) string {
 	switch point {
-	case "kafka.staged", "kafka.answered", "append.mid", "append.done", "ack.before", "ack.after", "file.stage", "file.staged", "file.torn", "file.written", "file.synced", "file.acked":
+	case "kafka.staged", "kafka.answered", "kafka.prepared", "kafka.committed", "append.mid", "append.done", "ack.before", "ack.after", "file.stage", "file.staged", "file.torn", "file.written", "file.synced", "file.acked":
 		return point + ":" + strconv.Itoa(1+k.rand.IntN(4))
 	}
 	return point

@@ -14,6 +14,8 @@ type assembler struct {
 	router router
 	// eventTime says that the records keep their own timestamps.
 	eventTime bool
+	// transactional says that what is sent is part of a transaction.
+	transactional bool
 	// request is the record set as it goes over the wire: its size as an INT32,
 	// the patched header, and the records.
 	request []byte
@@ -47,6 +49,7 @@ func (a *assembler) assemble(p *piece, i int, now int64) (count int32, err error
 	}
 	patch := recordbatch.Patch{
 		ProducerID: b.id.producer, Epoch: b.id.epoch, Sequence: b.id.sequence, BaseTimestamp: now, MaxTimestamp: now,
+		Transactional: a.transactional,
 	}
 	if a.eventTime {
 		patch.BaseTimestamp, patch.MaxTimestamp = h.BaseTimestamp, h.MaxTimestamp

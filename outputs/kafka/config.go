@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,20 +22,23 @@ func init() {
 // Config is the kafka output's.
 type Config struct {
 	kafkaconn.Config
-	Topic       string            `yaml:"topic" doc:"The topic, which may be filled from fields. It must exist, unless the brokers create topics themselves." required:"true" example:"logs"`
-	MaxTopics   int               `yaml:"max_topics" doc:"How many topics fields may name. Records for more go to the dead letters: what fills a topic should not come from outsiders." min:"1"`
-	Key         string            `yaml:"key" doc:"The records' key, filled from fields; a record that lacks one of them has no key. Empty keeps the key that a record came with." example:"'{{user.id}}'"`
-	PartitionBy string            `yaml:"partition_by" doc:"How a record gets its partition: frame (whole frames go to the next partition that has nothing to do; the cheapest), key (as Java's client does it), or auto (key if key is set, else frame)." oneof:"auto,frame,key"`
-	Headers     map[string]string `yaml:"headers" doc:"Headers of each record, filled from fields; one that lacks a field is left out." example:"{service: '{{service.name}}'}"`
-	Timestamp   string            `yaml:"timestamp" doc:"The records' timestamp: send (when the frame is sent), or event (the record's own; a broker measures by it how long it remembers a producer, so old ones weaken exactly once, and it may refuse them)." oneof:"send,event"`
-	Acks        string            `yaml:"acks" doc:"What counts as delivered: all in-sync replicas have it, the leader has it, or none (it was sent). Only all is exactly once." oneof:"all,leader,none"`
-	DedupTTL    time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1s"`
+	Topic           string            `yaml:"topic" doc:"The topic, which may be filled from fields. It must exist, unless the brokers create topics themselves." required:"true" example:"logs"`
+	MaxTopics       int               `yaml:"max_topics" doc:"How many topics fields may name. Records for more go to the dead letters: what fills a topic should not come from outsiders." min:"1"`
+	Key             string            `yaml:"key" doc:"The records' key, filled from fields; a record that lacks one of them has no key. Empty keeps the key that a record came with." example:"'{{user.id}}'"`
+	PartitionBy     string            `yaml:"partition_by" doc:"How a record gets its partition: frame (whole frames go to the next partition that has nothing to do; the cheapest), key (as Java's client does it), or auto (key if key is set, else frame)." oneof:"auto,frame,key"`
+	Headers         map[string]string `yaml:"headers" doc:"Headers of each record, filled from fields; one that lacks a field is left out." example:"{service: '{{service.name}}'}"`
+	Timestamp       string            `yaml:"timestamp" doc:"The records' timestamp: send (when the frame is sent), or event (the record's own; a broker measures by it how long it remembers a producer, so old ones weaken exactly once, and it may refuse them)." oneof:"send,event"`
+	Acks            string            `yaml:"acks" doc:"What counts as delivered: all in-sync replicas have it, the leader has it, or none (it was sent). Only all is exactly once." oneof:"all,leader,none"`
+	TransactionalID string            `yaml:"transactional_id" doc:"Sends in transactions that hold the records and the cursor: readers that are read-committed see each record once, however long an outage (but for the cluster's offsets.retention). The id is this output's alone, in the whole cluster, and also names the consumer group that the cursor stands in." example:"spillway-web-1"`
+	CommitInterval  time.Duration     `yaml:"commit_interval" doc:"How long a transaction gathers records." min:"1ms"`
+	CursorTopic     string            `yaml:"cursor_topic" doc:"With a transactional_id and a topic filled from fields: the topic by which the group's offset is named; nothing is sent to it." example:"logs"`
+	DedupTTL        time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1s"`
 }
 
 // Default is exactly once, by frame.
 func Default() *Config {
 	return &Config{
-		Config: kafkaconn.Default(), MaxTopics: 100, PartitionBy: "auto", Timestamp: "send", Acks: "all", DedupTTL: 12 * time.Hour,
+		Config: kafkaconn.Default(), MaxTopics: 100, PartitionBy: "auto", Timestamp: "send", Acks: "all", CommitInterval: 100 * time.Millisecond, DedupTTL: 12 * time.Hour,
 	}
 }
 
@@ -52,8 +56,28 @@ func (c *Config) Check() error {
 			return config.At("topic", err)
 		}
 	}
+	if err := c.checkTransactions(topic); err != nil {
+		return err
+	}
 	_, err = c.shape()
 	return err
+}
+
+func (c *Config) checkTransactions(topic *expr.Template) error {
+	_, constant := topic.Constant()
+	switch {
+	case c.TransactionalID == "" && c.CursorTopic != "":
+		return config.At("cursor_topic", errors.New("is for transactions: set transactional_id, too"))
+	case c.TransactionalID == "":
+		return nil
+	case c.Acks != "all":
+		return config.At("acks", errors.New("transactions need acks: all"))
+	case !constant && c.CursorTopic == "":
+		return config.At("topic", errors.New("is filled from fields: with a transactional_id, name a cursor_topic"))
+	case c.CursorTopic != "":
+		return config.At("cursor_topic", checkTopic(c.CursorTopic))
+	}
+	return nil
 }
 
 // shape is what the records are to have beside their values.

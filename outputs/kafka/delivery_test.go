@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ type run struct {
 func start(t *testing.T, cfg *Config, log *outputstest.Log) *run {
 	t.Helper()
 	env := outputstest.Env(t)
+	env.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	r := &run{t: t, metrics: env.Metrics.(*prometheus.Registry)}
 	out, err := New(cfg, env)
 	if err != nil {

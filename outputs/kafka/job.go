@@ -62,6 +62,8 @@ type piece struct {
 	// resumed says that an earlier life has staged it: what it says was sent may
 	// be on the broker.
 	resumed bool
+	// round is the transaction's attempt that it is part of, if there are any.
+	round *round
 	// data is the record batch of all of the piece, if the frame was taken apart
 	// in this life and nothing was rejected since.
 	data []byte

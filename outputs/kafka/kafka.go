@@ -19,6 +19,12 @@
 // partitions, and what has become of each piece. From that the very same pieces are
 // made again, also when the topic has more partitions by then.
 //
+// # In transactions
+//
+// Then frames are gathered for a while, sent as part of a transaction, and the offset
+// behind the last of them is committed with it, as that of a consumer group. After a
+// crash this cursor tells which of the frames in doubt the cluster has.
+//
 // # Who owns what
 //
 // Run's goroutine takes frames from the cursor and gives each to a partition that

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -120,24 +121,34 @@ func build(t testing.TB, cfg *Config) outputs.Output {
 }
 
 func TestContract(t *testing.T) {
-	outputstest.Contract(t, func(t *testing.T) outputstest.Target {
-		f := newFake(t, 1)
-		return outputstest.Target{
-			Output: func() outputs.Output { return build(t, settings(f.addr)) },
-			Values: func() []string { return f.values(t) },
-			Fail: func() func() {
-				f.refusePartition(0, kerr.NotLeaderForPartition)
-				return func() { f.refusePartition(-1, nil) }
-			},
-			Refuse: func(value string) {
-				f.answers(func(r kmsg.Request) kmsg.Response {
-					if !slices.Contains(produced(t, r), value) {
-						return nil
-					}
-					return refuse(r, kerr.InvalidRecord)
-				})
-			},
-			ExactlyOnce: true,
-		}
-	})
+	for _, mode := range []string{"idempotent", "transactional"} {
+		t.Run(mode, func(t *testing.T) {
+			outputstest.Contract(t, func(t *testing.T) outputstest.Target { return target(t, mode == "transactional") })
+		})
+	}
+}
+
+func target(t *testing.T, transactional bool) outputstest.Target {
+	f := newFake(t, 1)
+	cfg := settings(f.addr)
+	if transactional {
+		cfg.TransactionalID, cfg.CommitInterval = "test", 5*time.Millisecond
+	}
+	return outputstest.Target{
+		Output: func() outputs.Output { return build(t, cfg) },
+		Values: func() []string { return f.values(t) },
+		Fail: func() func() {
+			f.refusePartition(0, kerr.NotLeaderForPartition)
+			return func() { f.refusePartition(-1, nil) }
+		},
+		Refuse: func(value string) {
+			f.answers(func(r kmsg.Request) kmsg.Response {
+				if !slices.Contains(produced(t, r), value) {
+					return nil
+				}
+				return refuse(r, kerr.InvalidRecord)
+			})
+		},
+		ExactlyOnce: true,
+	}
 }

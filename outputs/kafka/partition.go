@@ -3,6 +3,7 @@ package kafka
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -46,7 +47,11 @@ func (p *partition) give(pc *piece) {
 func (p *partition) run(ctx context.Context) (err error) {
 	defer outputs.Contain(&err)
 	for pc := range p.jobs {
-		if err := p.deliver(ctx, pc); err != nil {
+		err := p.deliver(ctx, pc)
+		if pc.round != nil {
+			pc.round.end(err)
+		}
+		if err != nil && !errors.Is(err, errAborted) {
 			return err
 		}
 		p.busy.Add(-1)
@@ -113,6 +118,8 @@ func (p *partition) send(ctx context.Context, pc *piece, i int) error {
 			pc.mark(i, done)
 			p.retry.Succeeded()
 			return nil
+		case (verdict == taken || verdict == forgotten || verdict == fenced) && p.cfg.TransactionalID != "":
+			return errors.Join(errAborted, err)
 		case verdict == taken, verdict == forgotten, verdict == fenced:
 			if err := p.renew(ctx, b, verdict, maybe); err != nil {
 				return err
@@ -157,7 +164,7 @@ func (p *partition) produce(ctx context.Context) (*answer, error) {
 	defer cancel()
 	failpoint.Hit("kafka.staged")
 	res, err := p.cluster.RawProduce(ctx, &kafka.RawProduceRequest{
-		Topic: p.topic, Partition: int(p.number), RequiredAcks: p.cfg.acks(),
+		Topic: p.topic, Partition: int(p.number), RequiredAcks: p.cfg.acks(), TransactionalID: p.cfg.TransactionalID,
 		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(p.assembler.request)},
 	})
 	if err != nil {

@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/spillway/spillway/internal/config"
 	"github.com/spillway/spillway/spool/recordbatch"
 )
 
@@ -26,4 +28,18 @@ func produced(t testing.TB, r kmsg.Request) []string {
 		}
 	}
 	return values
+}
+
+func decode(t *testing.T, text string) error {
+	t.Helper()
+	n, err := config.Parse("test", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.Decode(n, Default())
+}
+
+// says tells whether an error has this text; none if the text is empty.
+func says(err error, text string) bool {
+	return text == "" && err == nil || text != "" && err != nil && strings.Contains(err.Error(), text)
 }

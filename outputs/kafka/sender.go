@@ -88,6 +88,9 @@ func (s *sender) run(ctx context.Context) error {
 			s.fail(err)
 		}
 	})
+	if s.cfg.TransactionalID != "" {
+		return s.transact(ctx)
+	}
 	for {
 		f, err := s.in.Next(ctx)
 		if err != nil {
@@ -121,7 +124,8 @@ func (s *sender) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// newIdentity takes a producer id that nobody has used. Brokers take an identity only
+// newIdentity takes a producer id that nobody has used; with a transactional id, an
+// epoch of its own, which fences who had it before and aborts what is open. Brokers take an identity only
 // with acks: all; else there is none.
 func (s *sender) newIdentity(ctx context.Context) (identity, error) {
 	if s.cfg.Acks != "all" || failpoint.Disabled("sequences") {
@@ -129,7 +133,11 @@ func (s *sender) newIdentity(ctx context.Context) (identity, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.RequestTimeout)
 	defer cancel()
-	res, err := s.cluster.InitProducerID(ctx, &kafka.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1})
+	req := &kafka.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1}
+	if s.cfg.TransactionalID != "" {
+		req.TransactionalID, req.TransactionTimeoutMs = s.cfg.TransactionalID, int(s.cfg.transactionTimeout().Milliseconds())
+	}
+	res, err := s.cluster.InitProducerID(ctx, req)
 	switch {
 	case err != nil:
 		return identity{}, s.cluster.Explain(err)
@@ -156,7 +164,14 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 		return s.give(ctx, j)
 	}
 	if s.splitter.splits() {
-		return s.takeApart(ctx, f)
+		j, err := s.takeApart(ctx, f)
+		if err != nil || j == nil {
+			return err
+		}
+		if err := s.stage(j); err != nil {
+			return err
+		}
+		return s.give(ctx, j)
 	}
 	to, err := s.free(ctx, s.topics.byName[s.splitter.topic])
 	if err != nil {
@@ -191,29 +206,27 @@ func (s *sender) free(ctx context.Context, t *topic) (*partition, error) {
 	}
 }
 
-// takeApart gives the records of a frame to their partitions.
-func (s *sender) takeApart(ctx context.Context, f *spool.Frame) error {
+// takeApart makes the pieces of a frame whose records go to several partitions. The job
+// is nil for a frame that can't be read, which goes to the dead letters.
+func (s *sender) takeApart(ctx context.Context, f *spool.Frame) (*job, error) {
 	j, refused, err := s.splitter.split(f, func(topic string) (route, error) { return s.resolve(ctx, topic) })
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	if err != nil {
 		s.env.Log.Error("frame can't be read, sent to the dead letters", "error", err)
 		if err := s.in.Reject(f, -1, err); err != nil {
-			return err
+			return nil, err
 		}
-		return s.in.Ack(f)
+		return nil, s.in.Ack(f)
 	}
 	for _, r := range refused {
 		s.env.Log.Warn("record has no topic, sent to the dead letters", "error", r.cause)
 		if err := s.in.Reject(f, r.index, r.cause); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := s.stage(j); err != nil {
-		return err
-	}
-	return s.give(ctx, j)
+	return j, nil
 }
 
 // resolve finds the route to a topic. An error of ctx ends the Run; another is the
@@ -290,8 +303,7 @@ func (s *sender) resume(f *spool.Frame) *job {
 	}
 	delete(s.doubt, f.Base)
 	j := &job{frame: f}
-	h, err := recordbatch.ParseHeader(f.Data)
-	if err != nil || st.End != f.End() || st.Checksum != h.CRC || readNote(st.Note, s.binding, j) != nil {
+	if st.End != f.End() || st.Checksum != checksum(f) || readNote(st.Note, s.binding, j) != nil {
 		return nil
 	}
 	j.left = len(j.pieces)
@@ -342,16 +354,32 @@ func (s *sender) strand(j *job, route int, why error) error {
 }
 
 func (s *sender) stage(j *job) error {
+	if s.cfg.TransactionalID != "" {
+		return nil // the transaction is staged as a whole
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return s.in.Stage(j.frame, appendNote(nil, s.binding, j))
 }
 
-// finish acknowledges a job whose last piece is done.
+// finish acknowledges a job whose last piece is done; with transactions, what commits
+// them does.
 func (s *sender) finish(j *job) error {
+	if s.cfg.TransactionalID != "" {
+		return nil
+	}
 	if j.slot {
 		<-s.slots
 	}
 	s.meter.Sent(j.frame)
 	return s.in.Ack(j.frame)
+}
+
+// checksum is that in the frame's header; 0 if there is none.
+func checksum(f *spool.Frame) uint32 {
+	h, err := recordbatch.ParseHeader(f.Data)
+	if err != nil {
+		return 0
+	}
+	return h.CRC
 }

@@ -78,7 +78,7 @@ func (s *sender) startPartition(ctx context.Context, topic string, number int32)
 		// and by what an earlier life has left in doubt.
 		jobs:      make(chan *piece, window+s.inDoubt+1),
 		retry:     outputs.NewRetry(s.env, s.meter),
-		assembler: assembler{router: s.splitter.router, eventTime: s.cfg.Timestamp == "event"},
+		assembler: assembler{router: s.splitter.router, eventTime: s.cfg.Timestamp == "event", transactional: s.cfg.TransactionalID != ""},
 	}
 	s.topics.workers.Go(func() {
 		if err := p.run(ctx); err != nil {

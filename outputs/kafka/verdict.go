@@ -42,7 +42,8 @@ func judge(err error) (v verdict, maybe bool) {
 		return refused, false
 	case kafka.OutOfOrderSequenceNumber, kafka.UnknownProducerId:
 		return forgotten, false
-	case kafka.InvalidProducerEpoch, kafka.InvalidProducerIDMapping, kafka.ProducerFenced:
+	case kafka.InvalidProducerEpoch, kafka.InvalidProducerIDMapping, kafka.ProducerFenced, kafka.InvalidTransactionState,
+		kafka.TransactionalIDNotFound:
 		return fenced, false
 	case kafka.DuplicateSequenceNumber:
 		return taken, false
