@@ -17,21 +17,44 @@ type auditCmd struct {
 	JSON bool `help:"Print one JSON object for each pipeline."`
 }
 
-// audited is a pipeline's report as JSON.
+// audited is a pipeline's report as JSON. Keys are added, never renamed: scripts read it.
 type audited struct {
-	Pipeline string               `json:"pipeline"`
-	Note     string               `json:"note,omitempty"`
-	Account  spool.Account        `json:"account"`
-	Sources  []auditedSource      `json:"sources"`
-	Outputs  []spool.OutputStatus `json:"outputs"`
-	BadBytes int64                `json:"bad_bytes"`
-	Balanced bool                 `json:"balanced"`
-	Error    string               `json:"error,omitempty"`
+	Pipeline string          `json:"pipeline"`
+	Note     string          `json:"note,omitempty"`
+	Account  auditedAccount  `json:"account"`
+	Sources  []auditedSource `json:"sources"`
+	Outputs  []auditedOutput `json:"outputs"`
+	BadBytes int64           `json:"bad_bytes"`
+	Balanced bool            `json:"balanced"`
+	Error    string          `json:"error,omitempty"`
+}
+
+type auditedAccount struct {
+	Read      int64            `json:"read"`
+	Generated int64            `json:"generated"`
+	Recovered int64            `json:"recovered"`
+	Appended  int64            `json:"appended"`
+	Merged    int64            `json:"merged"`
+	Filtered  int64            `json:"filtered"`
+	Dropped   map[string]int64 `json:"dropped"` // by reason, where there are any
 }
 
 type auditedSource struct {
-	Source                            string
-	Offset, Records, Bytes, Cut, Lost int64
+	Source  string `json:"source"`
+	Offset  int64  `json:"offset"`
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
+	Cut     int64  `json:"cut"`
+	Lost    int64  `json:"lost_bytes"`
+}
+
+type auditedOutput struct {
+	ID           string `json:"id"`
+	Routed       int64  `json:"routed"`
+	Acked        int64  `json:"acknowledged"`
+	Pending      int64  `json:"pending"`
+	Dropped      int64  `json:"dropped"`
+	DeadLettered int64  `json:"dead_lettered"`
 }
 
 func (c *auditCmd) Run() error {
@@ -56,7 +79,7 @@ func (c *auditCmd) Run() error {
 		}
 		switch {
 		case c.JSON:
-			err = printJSON(name, note, report, law)
+			err = json.NewEncoder(os.Stdout).Encode(asJSON(name, note, report, law))
 		case note != "":
 			fmt.Printf("pipeline %s\n  %s\n\n", name, note)
 		default:
@@ -85,18 +108,29 @@ func missing(dir, spoolType string) (string, error) {
 	return "no spool in " + dir + ": this pipeline has not run yet with this data_dir", nil
 }
 
-func printJSON(name, note string, r *spool.AuditReport, law error) error {
+func asJSON(name, note string, r *spool.AuditReport, law error) audited {
+	in := &r.Account
 	a := audited{
-		Pipeline: name, Note: note, Account: r.Account, Sources: []auditedSource{}, Outputs: r.Outputs,
+		Pipeline: name, Note: note,
+		Account: auditedAccount{in.Read, in.Generated, in.Recovered, in.Appended, in.Merged, in.Filtered, map[string]int64{}},
+		Sources: []auditedSource{}, Outputs: []auditedOutput{},
 		BadBytes: r.BadBytes, Balanced: law == nil,
+	}
+	for why, n := range in.Dropped {
+		if n > 0 {
+			a.Account.Dropped[record.Reason(why).String()] = n
+		}
 	}
 	for _, p := range r.Sources {
 		a.Sources = append(a.Sources, auditedSource{p.Source, p.Offset, p.Records, p.Bytes, p.Cut, p.Lost})
 	}
+	for _, o := range r.Outputs {
+		a.Outputs = append(a.Outputs, auditedOutput{o.ID, o.Routed, o.Acked, o.PendingRecords, o.Dropped, o.DeadLettered})
+	}
 	if law != nil {
 		a.Error = law.Error()
 	}
-	return json.NewEncoder(os.Stdout).Encode(a)
+	return a
 }
 
 func printReport(name string, r *spool.AuditReport, law error) error {

@@ -13,19 +13,23 @@ type Audit struct {
 	Error    string
 	Account  struct {
 		Read, Generated, Recovered, Appended, Merged, Filtered int64
-		Dropped                                                []int64
+		Dropped                                                map[string]int64
 	}
 	Sources []struct {
-		Source             string
-		Records, Cut, Lost int64
+		Source       string
+		Records, Cut int64
+		Lost         int64 `json:"lost_bytes"`
 	}
 	Outputs []AuditedOutput
 }
 
 // AuditedOutput is one output's part, in records.
 type AuditedOutput struct {
-	ID                                                   string
-	Routed, Acked, DeadLettered, Dropped, PendingRecords int64
+	ID              string
+	Routed, Dropped int64
+	Acked           int64 `json:"acknowledged"`
+	DeadLettered    int64 `json:"dead_lettered"`
+	PendingRecords  int64 `json:"pending"`
 }
 
 // Output is the part of the output with this id.
