@@ -80,17 +80,22 @@ bench: build ## throughput beside the bare loop and the peers on this machine, w
 
 # SOAK_TIME is how long each part takes that is measured by time: the model, and
 # every fuzz target.
-PART       ?= kill model fuzz
-SOAK_TIME  ?= 10m
-SOAK_KILLS ?= 1000
-EVIDENCE   := $(CURDIR)/docs/evidence
+PART        ?= kill kafka model fuzz
+SOAK_TIME   ?= 10m
+SOAK_KILLS  ?= 1000
+KAFKA_KILLS ?= 500
+EVIDENCE    := $(CURDIR)/docs/evidence
 .PHONY: soak
-soak: ## the long forms of the tests, with evidence; PART=kill, model, fuzz or fuzz-PACKAGE; SOAK_TIME, SOAK_KILLS
+soak: ## the long forms of the tests, with evidence; PART=kill, kafka, model, fuzz or fuzz-PACKAGE; SOAK_TIME, SOAK_KILLS
 	@for part in $(PART); do $(MAKE) --no-print-directory soak-$$part; done
 
 .PHONY: soak-kill
 soak-kill:
 	SPILLWAY_SOAK_KILLS=$(SOAK_KILLS) SPILLWAY_EVIDENCE=$(EVIDENCE) $(GO) test -count=1 -timeout 2h -v -run 'TestExactlyOnceAcrossKill' ./e2e
+
+.PHONY: soak-kafka
+soak-kafka: brokers
+	SPILLWAY_SOAK_KILLS=$(KAFKA_KILLS) SPILLWAY_EVIDENCE=$(EVIDENCE) $(GO) test -count=1 -timeout 3h -v -run 'TestKafkaExactlyOnce' ./e2e
 
 .PHONY: soak-model
 soak-model:
