@@ -174,8 +174,11 @@ func (s *scanner) header() (entry, error) {
 		if s.newer(b) {
 			return e, err
 		}
-		// %v: damage is no newer format.
-		return e, fmt.Errorf("%w at %d: %v", errBad, s.pos, err)
+		// Damage is no newer format, neither to errors.As nor to who reads the text.
+		if newer := (*recordbatch.VersionError)(nil); errors.As(err, &newer) {
+			err = fmt.Errorf("format %d instead of %d", newer.Magic, knownFormat)
+		}
+		return e, fmt.Errorf("%w at %d: %w", errBad, s.pos, err)
 	}
 	switch {
 	case int64(e.Size()) > left:
