@@ -4,4 +4,5 @@ package all
 
 import (
 	_ "github.com/spillway/spillway/inputs/file"
+	_ "github.com/spillway/spillway/inputs/kafka"
 )

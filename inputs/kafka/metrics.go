@@ -1,0 +1,55 @@
+package kafka
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	partitions           prometheus.Gauge
+	errors, lost, commit prometheus.Counter
+	rebalances           prometheus.Counter
+}
+
+// newMetrics registers the metrics, or finds those of an earlier run: they go on
+// counting.
+func newMetrics(to prometheus.Registerer) (*metrics, error) {
+	r := registrar{to: to}
+	counter := func(name, help string) prometheus.Counter {
+		return register(&r, prometheus.NewCounter(prometheus.CounterOpts{Name: "spillway_input_kafka_" + name, Help: help}))
+	}
+	m := &metrics{
+		partitions: register(&r, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "spillway_input_kafka_partitions", Help: "Partitions that this input reads.",
+		})),
+		errors:     counter("errors_total", "Requests to brokers, and partitions in them, that failed and were tried again."),
+		lost:       counter("lost_records_total", "Offsets that were deleted from a topic before they could be read, or were skipped by start_at."),
+		commit:     counter("commit_errors_total", "Commits of a group's offsets that failed."),
+		rebalances: counter("rebalances_total", "Times that the group has shared out its partitions."),
+	}
+	return m, r.err
+}
+
+// registrar registers metrics and keeps the first error.
+type registrar struct {
+	to  prometheus.Registerer
+	err error
+}
+
+func register[C prometheus.Collector](r *registrar, c C) C {
+	if r.to == nil || r.err != nil {
+		return c
+	}
+	var taken prometheus.AlreadyRegisteredError
+	switch err := r.to.Register(c); {
+	case errors.As(err, &taken):
+		if earlier, ok := taken.ExistingCollector.(C); ok {
+			return earlier
+		}
+		r.err = err
+	default:
+		r.err = err
+	}
+	return c
+}
