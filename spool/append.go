@@ -26,6 +26,8 @@ type writer struct {
 	looked      time.Time
 	lookedBytes int64
 	early       bool
+	// saidFull is when it was last said that the spool is full.
+	saidFull time.Time
 	// told is how many lanes the mark under construction has told of.
 	told int
 	// torn says that what a failed write left behind the segment's end is still

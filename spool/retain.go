@@ -16,7 +16,7 @@ const full = "spool full: an output does not keep up, and its on_full is block"
 // earlyBytes of a spool of limit bytes are two-thirds of it.
 func earlyBytes(limit int64) int64 { return limit / 3 * 2 }
 
-// warnEvery is how often it is said that the spool is filling.
+// warnEvery is how often it is said that the spool is filling, or full.
 const warnEvery = time.Minute
 
 // warnEarly says loudly that two-thirds of the spool are in use, at once and then at
@@ -63,7 +63,8 @@ func (s *Spool) room(size int64, dead bool) bool {
 			return true
 		}
 		if !s.dropOldest() {
-			if s.reason() != full {
+			if now := time.Now(); now.Sub(s.writer.saidFull) >= warnEvery {
+				s.writer.saidFull = now
 				s.log.Warn(full, "bytes", used, "max_bytes", s.o.MaxBytes)
 			}
 			s.setTrouble(full)

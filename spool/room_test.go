@@ -48,6 +48,34 @@ func TestASegmentThatCannotBeDeletedLetsTheSpoolWait(t *testing.T) {
 	balanced(t, fs)
 }
 
+func TestAFullSpoolIsSaidOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		o := small()
+		o.Outputs = []Output{{ID: "o", Lane: "l"}}
+		s := open(t, vfs.Memory(), o)
+		s.log = slog.New(slog.NewTextHandler(&said, nil))
+		c := cursor(t, s, "o")
+		ctx, stop := context.WithTimeout(t.Context(), 150*time.Second)
+		defer stop()
+		go func() { // the output moves now and then, and the spool is full again at once
+			for f, err := c.Next(ctx); err == nil; f, err = c.Next(ctx) {
+				_ = c.Ack(f)
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		var err error
+		for n := int64(1); err == nil; n++ {
+			err = tryPut(ctx, s, "l", n, strings.Repeat("x", 100))
+		}
+		synctest.Wait()
+		if n := strings.Count(said.String(), "spool full"); n != 3 {
+			t.Errorf("said %d times in two and a half minutes, want 3", n)
+		}
+		shut(t, s)
+	})
+}
+
 func TestASegmentIsSixteenTimesItsOpening(t *testing.T) {
 	fs := vfs.Memory()
 	s := open(t, fs, Options{SegmentBytes: 1 << 10, Outputs: []Output{{ID: "o", Lane: "l"}}})
