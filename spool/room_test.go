@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -58,17 +59,18 @@ func TestAFullSpoolIsSaidOnceAMinute(t *testing.T) {
 		c := cursor(t, s, "o")
 		ctx, stop := context.WithTimeout(t.Context(), 150*time.Second)
 		defer stop()
-		go func() { // the output moves now and then, and the spool is full again at once
+		var moving sync.WaitGroup
+		moving.Go(func() { // the output moves now and then, and the spool is full again at once
 			for f, err := c.Next(ctx); err == nil; f, err = c.Next(ctx) {
 				_ = c.Ack(f)
 				time.Sleep(100 * time.Millisecond)
 			}
-		}()
+		})
 		var err error
 		for n := int64(1); err == nil; n++ {
 			err = tryPut(ctx, s, "l", n, strings.Repeat("x", 100))
 		}
-		synctest.Wait()
+		moving.Wait()
 		if n := strings.Count(said.String(), "spool full"); n != 3 {
 			t.Errorf("said %d times in two and a half minutes, want 3", n)
 		}
