@@ -93,6 +93,9 @@ func (c *Cluster) Topic(ctx context.Context, name string) (partitions []kafka.Pa
 	if t.Error != nil {
 		return nil, "", topicError(name, t.Error)
 	}
+	if len(t.Partitions) == 0 {
+		return nil, "", fmt.Errorf("topic %q has no partitions yet", name)
+	}
 	partitions = make([]kafka.Partition, len(t.Partitions))
 	for _, p := range t.Partitions {
 		if p.ID < 0 || p.ID >= len(partitions) {

@@ -7,7 +7,7 @@ import (
 )
 
 // keepBytes bounds the buffer that a partition keeps after a large batch.
-const keepBytes = 4 << 20
+const keepBytes = 1 << 20
 
 // assembler makes requests of frames. It belongs to one goroutine.
 type assembler struct {

@@ -242,12 +242,11 @@ func TestWhatIsTooLargeIsHalved(t *testing.T) {
 func TestForgottenProducersTakeANewEpoch(t *testing.T) {
 	for _, c := range []struct {
 		why    *kerr.Error
-		after  int // batches
 		reason string
 	}{
-		{kerr.OutOfOrderSequenceNumber, 1, brokerLost},
-		{kerr.UnknownProducerID, 1, brokerLost},
-		{kerr.InvalidProducerEpoch, 1, brokerLost},
+		{kerr.OutOfOrderSequenceNumber, brokerLost},
+		{kerr.UnknownProducerID, brokerLost},
+		{kerr.InvalidProducerEpoch, duplicateAnswer},
 	} {
 		t.Run(c.why.Message, func(t *testing.T) {
 			f := newFake(t, 1)

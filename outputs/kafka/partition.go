@@ -75,16 +75,23 @@ func (p *partition) deliver(ctx context.Context, pc *piece) error {
 		}
 	}
 	pc.data = nil
-	j := pc.job
-	j.mu.Lock()
-	j.left--
-	last := j.left == 0
-	j.mu.Unlock()
-	if !last {
-		// Before the partition's next batch: a broker knows only its latest.
-		return p.stage(j)
+	last, err := p.settle(pc.job)
+	if err != nil || !last {
+		return err
 	}
-	return p.finish(j)
+	return p.finish(pc.job)
+}
+
+// settle counts a piece that is done, and says whether it was the last. What is done is
+// staged before the partition's next batch, since a broker knows only its latest; and
+// with mu held, since the last one's acknowledgement ends the frame.
+func (s *sender) settle(j *job) (last bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.left--; j.left == 0 {
+		return true, nil
+	}
+	return false, s.note(j)
 }
 
 // send sends the batch at i until the broker has an opinion of it: then the batch is
@@ -219,10 +226,10 @@ func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
 // the same producer, which fences the old one, or another producer.
 func (p *partition) renew(ctx context.Context, b *batch, v verdict, maybe bool) error {
 	switch {
-	case v == taken:
-		p.uncertain(duplicateAnswer, b)
-	case maybe:
+	case maybe && v != taken:
 		p.uncertain(maybeDoubled, b)
+	case v == taken || v == fenced:
+		p.uncertain(duplicateAnswer, b)
 	default:
 		p.uncertain(brokerLost, b)
 	}

@@ -125,8 +125,8 @@ func (s *sender) begin(ctx context.Context) (err error) {
 }
 
 // newIdentity takes a producer id that nobody has used; with a transactional id, an
-// epoch of its own, which fences who had it before and aborts what is open. Brokers take an identity only
-// with acks: all; else there is none.
+// epoch of its own, which fences who had it before and aborts what is open. Brokers
+// take an identity only with acks: all; else there is none.
 func (s *sender) newIdentity(ctx context.Context) (identity, error) {
 	if s.cfg.Acks != "all" || failpoint.Disabled("sequences") {
 		return identity{-1, -1, -1}, nil
@@ -354,11 +354,16 @@ func (s *sender) strand(j *job, route int, why error) error {
 }
 
 func (s *sender) stage(j *job) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return s.note(j)
+}
+
+// note stages what has become of a job's pieces. The caller holds its mu.
+func (s *sender) note(j *job) error {
 	if s.cfg.TransactionalID != "" {
 		return nil // the transaction is staged as a whole
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	return s.in.Stage(j.frame, appendNote(nil, s.binding, j))
 }
 
