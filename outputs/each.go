@@ -31,8 +31,7 @@ type Send func(ctx context.Context, r *Records) error
 //     others of its frame are sent again without it: a send that delivers them
 //     before the error confirms them, or they arrive twice.
 //   - What remains of a frame that was refused as a whole maxAttempts times goes
-//     to the dead letters record by record; so does a frame that can't be read,
-//     at once.
+//     to the dead letters; so does a frame that can't be read, at once.
 //   - Frames are acknowledged in order, after their last record.
 //
 // An output that is the last resort ([Env]) has nobody to reject to: what it
@@ -143,6 +142,13 @@ func (s *sending) judge(f *spool.Frame, err error) (wait bool, rejectErr error) 
 	}
 	if !s.whole.Again(permanent.error) || s.env.LastResort {
 		return true, nil
+	}
+	if s.records.pending() == f.Count {
+		// In one pass and one append: one by one, each record would cost a pass.
+		s.env.Log.Warn("frame refused, its records are sent to the dead letters", "offset", f.Base,
+			"records", f.Count, "attempts", s.whole.attempts, "error", s.whole.Err)
+		s.records.Confirm(f.Count - 1)
+		return false, s.in.Reject(f, -1, s.whole)
 	}
 	for s.records.Rewind(); s.records.Next(); {
 		if err := s.reject(f, s.records.Index(), s.whole); err != nil {

@@ -152,7 +152,18 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
-func TestFrameRefusedThreeTimesIsDeadLetteredRecordByRecord(t *testing.T) {
+func TestFrameRefusedWholeIsDeadLetteredAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejected := each(t, outputstest.Env(t), func(context.Context, *outputs.Records) error {
+			return outputs.Permanent(errors.New("schema is wrong"))
+		}, "a", "b", "c")
+		if len(rejected) != 1 || rejected[0].Index != -1 {
+			t.Fatalf("rejected: %v, wanted the whole frame", rejected)
+		}
+	})
+}
+
+func TestWhatRemainsOfARefusedFrameIsDeadLetteredRecordByRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, calls := time.Now(), 0
 		rejected := each(t, outputstest.Env(t), func(_ context.Context, r *outputs.Records) error {

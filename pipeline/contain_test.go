@@ -88,7 +88,7 @@ func TestADeadLetterOfAnUnreadableFrameKeepsItsBytes(t *testing.T) {
 	f := spool.NewFrame()
 	f.Data, f.Count, f.Base = append(f.Data[:0], "not a record batch"...), 2, 7
 	for i, want := range []string{"not a record batch", ""} {
-		text, err := refused("p")(spool.Refused{Frame: f, Index: int32(i), Output: "o", Cause: errors.New("unreadable")})
+		text, err := refused("p")(spool.Refused{Frame: f, Index: int32(i), Output: "o", Cause: errors.New("unreadable"), Unreadable: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,13 +2,11 @@ package pipeline
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spillway/spillway/record"
 	"github.com/spillway/spillway/spool"
-	"github.com/spillway/spillway/spool/recordbatch"
 )
 
 // deadLane is the encoding of dead letters: one JSON object each.
@@ -98,28 +96,13 @@ func refused(pipeline string) func(spool.Refused) ([]byte, error) {
 			Origin: origin{Source: "spool", Offset: r.Frame.Base + int64(r.Index)},
 			Target: r.Output, Cause: r.Cause.Error(), Attempts: r.Attempts, FirstFailedAt: r.FirstFailedAt.UTC(),
 		}
-		value, err := valueOf(r.Frame, r.Index)
 		switch {
-		case err == nil:
-			d.setValue(value)
+		case !r.Unreadable:
+			d.setValue(r.Value)
 		case r.Index == 0:
 			// What cannot be read is kept as it is, once.
 			d.Bytes = r.Frame.Data
 		}
 		return json.Marshal(d)
 	}
-}
-
-// valueOf is the value of a record in a frame.
-func valueOf(f *spool.Frame, index int32) ([]byte, error) {
-	var records recordbatch.Reader
-	if err := f.Records(&records); err != nil {
-		return nil, err
-	}
-	for records.Next() {
-		if r := records.Record(); r.OffsetDelta == index {
-			return r.Value, nil
-		}
-	}
-	return nil, fmt.Errorf("no record %d in the frame at %d: %w", index, f.Base, records.Err())
 }

@@ -68,7 +68,11 @@ type Output struct {
 type Refused struct {
 	Frame *Frame
 	// Index is the record's place in the frame.
-	Index         int32
+	Index int32
+	// Value is the encoded record, unless the frame is unreadable there. It is valid
+	// until the call returns.
+	Value         []byte
+	Unreadable    bool
 	Output        string
 	Cause         error
 	Attempts      int

@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,4 +95,51 @@ func TestDeadLettersPassAnAppendThatWaitsForRoom(t *testing.T) {
 		shut(t, s)
 		balanced(t, fs)
 	})
+}
+
+func TestAFrameThatIsRejectedWholeIsReadOnce(t *testing.T) {
+	fs := vfs.Memory()
+	var got []string
+	o := Options{
+		Outputs:  []Output{{ID: "o", Lane: "l"}, {ID: "dead", Lane: "d"}},
+		DeadLane: "d",
+		DeadLetter: func(r Refused) ([]byte, error) {
+			got = append(got, string(r.Value))
+			return []byte(strings.Repeat(string(r.Value), 100_000)), nil
+		},
+	}
+	s := open(t, fs, o)
+	var want []string
+	for i := range 30 {
+		want = append(want, fmt.Sprintf("%02d", i))
+	}
+	put(t, s, "l", 1, want...)
+	c := cursor(t, s, "o")
+	f, err := c.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Reject(f, 7, errors.New("no")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Reject(f, -1, errors.New("no")); err != nil {
+		t.Fatal(err)
+	}
+	wantValues(t, got, append([]string{"07"}, slices.Delete(slices.Clone(want), 7, 8)...)...)
+	dead := cursor(t, s, "dead")
+	records := int32(0)
+	for frames := 0; records < 30; frames++ {
+		f, err := dead.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Data) > 1<<20 {
+			t.Errorf("a frame of %d bytes", len(f.Data))
+		}
+		records += f.Count
+		if err := dead.Ack(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shut(t, s)
 }
