@@ -97,11 +97,39 @@ func (c *chains) work(worker int, j *job) (err error) {
 	return nil
 }
 
-func (ch *chain) encode(b *record.Batch, out *encoded) error {
-	for _, l := range ch.lanes {
-		if err := l.encode(b, out); err != nil {
-			return err
+// encodeLanes encodes b in every lane. A record that one of them cannot encode is in
+// none, so that what the account says of it holds for every output: where a later lane
+// finds one that earlier lanes have taken, all begin again without it.
+func (ch *chain) encodeLanes(b *record.Batch, out *encoded) error {
+	for again := true; again; {
+		again = false
+		out.release()
+		for i, l := range ch.lanes {
+			taken := 0
+			if i > 0 {
+				taken = kept(b)
+			}
+			if err := l.encode(b, out); err != nil {
+				return err
+			}
+			again = again || i > 0 && kept(b) < taken
 		}
+	}
+	return nil
+}
+
+func kept(b *record.Batch) (n int) {
+	for i := range b.Len() {
+		if b.Record(i).Fate() == record.Kept {
+			n++
+		}
+	}
+	return n
+}
+
+func (ch *chain) encode(b *record.Batch, out *encoded) error {
+	if err := ch.encodeLanes(b, out); err != nil {
+		return err
 	}
 	if err := ch.dead.encode(b, out); err != nil {
 		return err
