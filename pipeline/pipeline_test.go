@@ -30,6 +30,7 @@ type countTo struct {
 	Lines  int    `yaml:"lines" doc:"How many lines."`
 	Size   int    `yaml:"size" doc:"Lines in a batch."`
 	Answer string `yaml:"answer" doc:"What to panic with when a batch is in the spool."`
+	Hang   bool   `yaml:"hang" doc:"Do nothing until released, whatever the context says."`
 }
 
 type counting struct {
@@ -44,6 +45,9 @@ func (c *counting) Run(ctx context.Context, out inputs.Emitter) error {
 			return fmt.Errorf("resumed source %q", p.Source)
 		}
 		next = p.Offset
+	}
+	if c.Hang {
+		<-released
 	}
 	for next < int64(c.Lines) {
 		b := out.Batch()

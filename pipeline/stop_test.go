@@ -46,6 +46,35 @@ func anOutputThatHangs(t *testing.T) {
 	}
 }
 
+func TestAnInputThatHangsIsLeftBehindAndNamed(t *testing.T) {
+	synctest.Test(t, anInputThatHangs)
+}
+
+func anInputThatHangs(t *testing.T) {
+	released = make(chan struct{})
+	name := t.Name()
+	doc := document(t, t.TempDir(), fmt.Sprintf(`  p:
+    inputs: [{count: {id: stuck, hang: true}}, {count: {lines: 100}}]
+    encode: {codec: raw}
+    outputs: [{collect: {name: %s}}]
+`, name))
+	d := daemon(t, doc, false)
+	stop := startDaemon(t, d)
+	waitFor(t, func() bool { return d.Pipelines()[0].Status().Account.Read == 100 })
+	begun := time.Now()
+	err := stop()
+	if err == nil || !strings.Contains(err.Error(), "still there: input stuck") {
+		t.Errorf("error %v, want one that names the input", err)
+	}
+	if took := time.Since(begun); took > stopPatience+time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	close(released) // what it emits now goes nowhere
+	synctest.Wait()
+	wantLines(t, name, 0, 100)
+	balanced(t, d.Pipelines()[0].Status())
+}
+
 // TestARejectThatWaitsForRoomEndsWithTheDrain fills the spool and what it holds
 // back for dead letters, which nobody takes.
 func TestARejectThatWaitsForRoomEndsWithTheDrain(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spillway/spillway/outputs"
@@ -47,7 +46,12 @@ func (p *Pipeline) run(ctx context.Context) error {
 	appended := begin(func() { p.append(appendCtx, kill, sp, in) })
 	intakeCtx, stopIntake := context.WithCancel(life)
 	defer stopIntake()
-	read := p.startInputs(intakeCtx, kill, sp, in)
+	readers := p.startInputs(intakeCtx, kill, sp, in)
+	read := begin(func() {
+		for _, ended := range readers {
+			<-ended
+		}
+	})
 	offered := begin(func() { in.offerDemand(intakeCtx) })
 
 	select {
@@ -57,15 +61,16 @@ func (p *Pipeline) run(ctx context.Context) error {
 	}
 	p.set(Draining, sp, nil)
 	stopIntake()
-	<-read
+	behind := late(readers, func(i int) string { return "input " + p.inputs[i].id })
 	<-offered
+	in.turn <- struct{}{} // for good: an input that is left behind emits nothing more
 	close(in.pending)
 	p.drain(ctx, life, sp, appended)
 	stopAppend()
 	<-appended
 	err = context.Cause(life)
 	kill(nil)
-	return errors.Join(err, p.close(sp, senders))
+	return errors.Join(err, p.close(sp, senders, behind))
 }
 
 // begin runs f in a goroutine. The channel is closed when it has ended.
@@ -87,16 +92,16 @@ func (p *Pipeline) startSenders(life context.Context, kill context.CancelCauseFu
 	return ended
 }
 
-// startInputs starts the inputs. The channel is closed when all have ended.
-func (p *Pipeline) startInputs(ctx context.Context, kill context.CancelCauseFunc, sp *spool.Spool, in *intake) <-chan struct{} {
+// startInputs starts the inputs, and returns for each what begin returns.
+func (p *Pipeline) startInputs(ctx context.Context, kill context.CancelCauseFunc, sp *spool.Spool, in *intake) []<-chan struct{} {
 	for i := range p.inputs {
 		in.emitters = append(in.emitters, newEmitter(in, p.inputs[i].id, sp.Resume))
 	}
-	var reading sync.WaitGroup
+	var ended []<-chan struct{}
 	for i := range p.inputs {
-		reading.Go(func() { p.read(ctx, kill, &p.inputs[i], in.emitters[i]) })
+		ended = append(ended, begin(func() { p.read(ctx, kill, &p.inputs[i], in.emitters[i]) }))
 	}
-	return begin(reading.Wait)
+	return ended
 }
 
 // drain waits until everything that was read is in the spool and delivered, but
@@ -126,28 +131,29 @@ func (p *Pipeline) drain(ctx, life context.Context, sp *spool.Spool, appended <-
 	}
 }
 
-// stopPatience is how long outputs that were told to end may take: a slow disk may
+// stopPatience is how long inputs and outputs that were told to end may take: a slow disk may
 // hold the last acknowledgements up.
 const stopPatience = 10 * time.Second
 
 // close ends what outputs wait for in the spool, room for a dead letter say, waits
-// for them, and closes the spool. An output that goes on all the same is left behind.
-func (p *Pipeline) close(sp *spool.Spool, senders []<-chan struct{}) error {
+// for them, and closes the spool. An output that goes on all the same is left behind,
+// as inputs are; names are those of these.
+func (p *Pipeline) close(sp *spool.Spool, senders []<-chan struct{}, names []string) error {
 	sp.Stop()
-	late := p.late(senders)
+	names = append(names, late(senders, func(i int) string { return "output " + p.outputs[i].id })...)
 	p.set(Draining, nil, nil)
 	err := sp.Close()
-	if len(late) > 0 {
-		err = errors.Join(err, fmt.Errorf("told to end, but still there: %s", strings.Join(late, ", ")))
+	if len(names) > 0 {
+		err = errors.Join(err, fmt.Errorf("told to end, but still there: %s", strings.Join(names, ", ")))
 	}
 	return err
 }
 
-// late waits for the outputs and names those that have not ended in time.
-func (p *Pipeline) late(senders []<-chan struct{}) (names []string) {
+// late waits for what was told to end, and names what has not in time.
+func late(all []<-chan struct{}, name func(int) string) (names []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
-	for i, ended := range senders {
+	for i, ended := range all {
 		select {
 		case <-ended:
 			continue
@@ -156,7 +162,7 @@ func (p *Pipeline) late(senders []<-chan struct{}) (names []string) {
 		select {
 		case <-ended:
 		default:
-			names = append(names, "output "+p.outputs[i].id)
+			names = append(names, name(i))
 		}
 	}
 	return names
