@@ -57,7 +57,7 @@ func (r *reader) settle(q *round) {
 	if l := r.leaders[q.broker]; l != nil {
 		l.busy = false
 		// What one giant batch took is not held for ever.
-		if cap(q.answer) <= 2*int(q.maxBytes) {
+		if cap(q.answer) <= int(q.maxBytes)+answerHead {
 			l.answer = q.answer
 		}
 	}
@@ -155,6 +155,7 @@ func (r *reader) takeBatch(ctx context.Context, p *partition, skip *skipper) err
 	if h.NextOffset() <= p.next {
 		return nil
 	}
+	defer r.metrics.count(p, p.counts)
 	if skip.skips(&r.batches) {
 		if err := r.batches.Err(); err != nil {
 			return err

@@ -11,9 +11,12 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/spillway/spillway/inputs/inputstest"
+	"github.com/spillway/spillway/internal/kafkaconn"
 	"github.com/spillway/spillway/record"
 )
 
@@ -273,4 +276,22 @@ func TestTheLedgerCommitsOnlyAnUnbrokenPrefix(t *testing.T) {
 	d.Appended(errors.New("refused"))
 	f.Appended(nil)
 	take(0, true)
+}
+
+func TestAPasswordIsShownOnEveryConnection(t *testing.T) {
+	f := newFake(t, 1, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "reader", "secret"))
+	login := kgo.SASL(scram.Auth{User: "reader", Pass: "secret"}.AsSha256Mechanism())
+	produce(t, f.addr, texts(0, "a"), login)
+	for _, group := range []string{"", "readers"} {
+		cfg := grouped(f.addr, func(c *Config) { c.Group = group })
+		cfg.SASL = kafkaconn.SASL{Mechanism: "scram-sha-256", Username: "reader", Password: "secret"}
+		e := inputstest.NewEmitter()
+		read(t, cfg, e)
+		wantTexts(t, e, "a")
+		cfg.SASL.Password = "wrong"
+		env, s := talking(t)
+		run := inputstest.Start(newInput(t, cfg, env), inputstest.NewEmitter())
+		s.await(t, "sasl") // this cluster just hangs up
+		run.Stop(t)
+	}
 }

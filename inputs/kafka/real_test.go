@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,11 +161,16 @@ func survivesRebalances(t *testing.T, k *brokers.KafkaBroker) {
 
 func survivesRestart(t *testing.T, k *brokers.KafkaBroker) {
 	k.CreateTopic(theTopic, 2, nil)
+	k.CreateTopic("others", 3, nil) // whose partitions take turns with those
 	e := inputstest.NewEmitter()
 	env, s := talking(t)
-	run := inputstest.Start(newInput(t, configOf(k.Addr()), env), e)
+	run := inputstest.Start(newInput(t, configOf(k.Addr(), func(c *Config) { c.Topics = []string{"others", theTopic} }), env), e)
+	time.Sleep(3 * maxWaitMillis * time.Millisecond)
 	produce(t, k.Addr(), texts(0, inputstest.Numbered(1, 10)...))
 	e.Await(t, 10)
+	if text := s.String(); strings.Contains(text, "a broker does not answer as it should") {
+		t.Errorf("a request was refused:\n%s", text)
+	}
 	k.Kill()
 	s.await(t, "a broker does not answer as it should")
 	k.Restart()

@@ -30,9 +30,13 @@ type round struct {
 // sender sends a request and fills in its answer.
 type sender func(*exchange) error
 
+// answerHead is what stands around the records in an answer, in bytes, of a usual
+// number of partitions.
+const answerHead = 64 << 10
+
 // run puts the question and waits for the answer.
 func (r *round) run(ctx context.Context, c *kafkaconn.Cluster, cfg *Config) {
-	x := &exchange{client: cfg.ClientID, broker: r.broker, answer: r.answer}
+	x := &exchange{client: cfg.ClientID, broker: r.broker, answer: r.answer, expect: int(r.maxBytes) + answerHead}
 	r.answer = nil // whoever has been given the memory may still write into it after an error
 	send := func(x *exchange) error {
 		ctx, cancel := context.WithTimeout(ctx, cfg.RequestTimeout+maxWaitMillis*time.Millisecond)

@@ -12,7 +12,8 @@ import (
 )
 
 // maxAnswer bounds an answer, in bytes; what claims to be longer comes from no
-// broker. Memory is taken for what has arrived, not for what was announced.
+// broker. Beyond what was asked for, memory is taken for what has arrived, not for
+// what was announced.
 const maxAnswer = 1<<31 - 1
 
 // exchange is a request to one broker and its answer, both as bytes. It takes the
@@ -25,6 +26,7 @@ type exchange struct {
 	key     protocol.ApiKey
 	version int16
 	request []byte // the body
+	expect  int    // bytes that the answer should not be longer than
 	// answer is the body, in memory that is reused if there is enough of it.
 	answer []byte
 }
@@ -97,11 +99,11 @@ func (x *exchange) read(r io.Reader) error {
 	if got := binary.BigEndian.Uint32(head[4:]); size < 0 || size > maxAnswer || got != correlation {
 		return fmt.Errorf("an answer of %d bytes to request %#x, not %#x: this is no Kafka broker", size, got, correlation)
 	}
-	const step = 1 << 20
+	first := max(x.expect, 1<<20)
 	x.answer = x.answer[:0]
 	for have := 0; have < int(size); have = len(x.answer) {
 		if cap(x.answer) == have {
-			x.answer = append(make([]byte, 0, min(int(size), max(2*have, step))), x.answer...)
+			x.answer = append(make([]byte, 0, min(int(size), max(2*have, first))), x.answer...)
 		}
 		x.answer = x.answer[:min(int(size), cap(x.answer))]
 		if _, err := io.ReadFull(r, x.answer[have:]); err != nil {
