@@ -46,6 +46,7 @@ func FuzzDecode(f *testing.F) {
 		data[atMagic] = magic
 		binary.BigEndian.PutUint32(data[atLength:], uint32(len(data)-lengthBase))
 		seal(data)
+		decodeAsTopic(t, data)
 		if _, err := ParseHeader(data); err == nil {
 			if err := Verify(data); err != nil {
 				t.Fatalf("the header and the checksum are right, and yet: %v", err)
@@ -53,6 +54,29 @@ func FuzzDecode(f *testing.F) {
 		}
 		decodeTwice(t, builders, data)
 	})
+}
+
+// decodeAsTopic reads a batch with a right checksum as out of a topic. What a
+// spool's reader takes is then the same.
+func decodeAsTopic(t *testing.T, data []byte) {
+	var r Reader
+	want, err := decode(&r, data)
+	var got []rec
+	if topicErr := r.ResetTopic(data); topicErr == nil {
+		for last := int32(-1); r.Next(); last = r.Record().OffsetDelta {
+			v := r.Record()
+			if v.OffsetDelta <= last || v.OffsetDelta > r.Header().LastOffsetDelta {
+				t.Fatalf("offset delta %d comes after %d", v.OffsetDelta, last)
+			}
+			got = append(got, rec{v.Timestamp, v.Key, v.Value, v.Headers(nil)})
+		}
+	}
+	if err == nil {
+		if r.Err() != nil {
+			t.Fatalf("a spool's batch, and yet: %v", r.Err())
+		}
+		wantRecords(t, got, want)
+	}
 }
 
 func decodeTwice(t *testing.T, builders []*Builder, data []byte) {
