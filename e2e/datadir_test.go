@@ -135,7 +135,7 @@ func TestAFolderThatCannotBeWrittenIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ config, want string }{
-		"output":   {strings.Replace(pipelineYAML(readLogs+rawToFile), "./out/", "./mine/", 1), "folder " + p.File("mine")},
+		"output":   {strings.Replace(pipelineYAML(readLogs+rawToFile), "./out/", "./mine/", 1), " write to " + p.File("mine") + ", or choose another path"},
 		"data_dir": {strings.Replace(pipelineYAML(readLogs+rawToFile), "./data", "./mine/data", 1), "data_dir"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,13 +28,17 @@ type active struct {
 // openActive opens the file at path, or makes it, and locks it: of two writers
 // to one path the second waits and says so.
 func openActive(path string) (*active, error) {
-	if err := makeFolder(filepath.Dir(path)); err != nil {
-		return nil, err
+	dir := filepath.Dir(path)
+	if err := makeFolder(dir); err != nil {
+		return nil, allow(err, dir)
 	}
 	_, err := os.Lstat(path)
 	a := &active{created: errors.Is(err, fs.ErrNotExist)}
 	if a.File, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, fileMode); err != nil {
-		return nil, err
+		if a.created {
+			return nil, allow(err, dir)
+		}
+		return nil, allow(err, path)
 	}
 	if err := a.lock(path); err != nil {
 		a.Close()

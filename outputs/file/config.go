@@ -59,8 +59,16 @@ func writable(path string) error {
 		case errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at):
 			continue
 		case at == path:
-			return fmt.Errorf("file %s can't be written to: %w", path, err)
+			return allow(fmt.Errorf("file %s can't be written to: %w", path, err), path)
 		}
-		return fmt.Errorf("file %s can't be created: folder %s: %w", path, at, err)
+		return allow(fmt.Errorf("file %s can't be created: folder %s: %w", path, at, err), at)
 	}
+}
+
+// allow adds to an error about permissions who is to be allowed what.
+func allow(err error, what string) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w: let the user with id %d write to %s, or choose another path", err, os.Geteuid(), what)
 }
