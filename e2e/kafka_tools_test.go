@@ -48,6 +48,7 @@ func TestKafkasOwnToolsReadTheSpool(t *testing.T) {
 			})
 			run.Kill()
 			run.Wait(t, patient)
+			p.Conserved(t, configFile)
 			dump(t, p, compression)
 
 			out, err := exec.Command(kcat, "-C", "-q", "-e", "-b", broker.Addr(), "-t", compression).CombinedOutput()
