@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/spillway/spillway/internal/testkit"
-	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/outputs/outputstest"
 	"github.com/spillway/spillway/spool"
 	"github.com/spillway/spillway/spool/recordbatch"
@@ -45,7 +44,7 @@ func boot(t *testing.T, disk *faultfs.FS, number int, cfg *Config, sync spool.Sy
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = out.(outputs.Output).Run(ctx, cursor)
+		_ = out.Run(ctx, cursor)
 	}()
 	return &life{t, s, func() { cancel(); s.Stop(); <-ended; _ = s.Close() }}
 }
