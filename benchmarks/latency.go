@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (b *bencher) latencyPhase(ctx context.Context, s scenario, t tool) (sinkRep
 	if err := w.write(0); err != nil {
 		return sinkReport{}, err
 	}
-	m, err := b.run(ctx, job{scenario: s, tool: t, lines: 1 + w.lines, duty: duty{Scenario: s.name, Input: path}, feed: w.feed})
+	m, err := b.run(ctx, job{scenario: s, tool: t, lines: 1 + w.lines, duty: duty{Scenario: s.name, Input: path, Follow: true}, feed: w.feed})
 	if err == nil && m.report.P99Micros == 0 {
 		err = errors.New("no line arrived but the first")
 	}
@@ -36,6 +37,8 @@ type pacedWriter struct {
 	rate   int   // lines per second
 	lines  int64 // after line 0
 	buf    []byte
+	// written is how many lines are in the file; others may read it.
+	written atomic.Int64
 }
 
 // feed writes lines 1 to w.lines, each in a write of its own, as they fall due.
@@ -60,5 +63,6 @@ func (w *pacedWriter) feed(ctx context.Context) error {
 func (w *pacedWriter) write(seq int64) error {
 	w.buf = append(w.format.append(w.buf[:0], seq, time.Now().UnixMicro()), '\n')
 	_, err := w.file.Write(w.buf)
+	w.written.Store(seq + 1)
 	return err
 }

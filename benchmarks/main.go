@@ -1,8 +1,9 @@
 // Command benchmarks measures log shippers from outside, each as a process of its own, on the same input, against the
 // same sink, in interleaved rounds. It knows Spillway only as a binary and imports nothing of it.
 //
-// It runs itself again for two of its parts, so that their processor time is not counted with anybody else's:
-// "benchmarks sink" reads and verifies lines, "benchmarks bare" is the loop that a shipper in Go is measured against.
+// It runs itself again for some of its parts, so that their processor time is not counted with anybody else's:
+// "benchmarks sink" reads and verifies lines, "benchmarks bare", "bare-kafka" and "writer" are the loops that a shipper in
+// Go is measured against.
 package main
 
 import (
@@ -37,6 +38,10 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		err = sinkMain(args[1:], stdin, stdout, stderr)
 	case len(args) > 0 && args[0] == "bare":
 		err = bareMain(ctx, args[1:], stderr)
+	case len(args) > 0 && args[0] == "bare-kafka":
+		err = bareKafkaMain(ctx, args[1:], stderr)
+	case len(args) > 0 && args[0] == "writer":
+		err = writerMain(ctx, args[1:], stderr)
 	default:
 		err = benchMain(ctx, args, stdout, stderr)
 	}
@@ -66,6 +71,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func benchMain(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parseOptions(args, stderr)
 	if err != nil {
+		return err
+	}
+	if err := o.findKafka(stderr); err != nil {
 		return err
 	}
 	if o.dir, err = os.MkdirTemp(o.dir, "bench-"); err != nil {

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case "sink", "bare":
+		case "sink", "bare", "bare-kafka", "writer":
 			main()
 		case "faulty":
 			os.Exit(exitCode(faultyMain(os.Args[2], os.Args[3], os.Args[4]), os.Stderr))

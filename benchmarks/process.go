@@ -20,17 +20,28 @@ type sinkProcess struct {
 	cmd     *exec.Cmd
 	release io.Closer      // its standard input
 	events  chan sinkEvent // closed at its end
-	address string
+	address string         // where lines go: its own, or the broker's
+	topic   string
+}
+
+// A sinkDuty is what a sink has to account for.
+type sinkDuty struct {
+	scenario scenario
+	lines    int64
+	live     bool          // look at lines as they come, and take their latency
+	progress bool          // say all the while how many have come
+	idle     time.Duration // silence that ends the waiting
+	broker   string        // where the scenario has one
 }
 
 // startSink runs this program as the sink of a run. The caller calls finish.
-func startSink(ctx context.Context, s scenario, lines int64, measureLatency bool, idle time.Duration) (*sinkProcess, error) {
+func startSink(ctx context.Context, d sinkDuty) (*sinkProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "sink", "-scenario", s.name, "-lines", strconv.FormatInt(lines, 10),
-		"-latency="+strconv.FormatBool(measureLatency), "-idle", idle.String())
+	cmd := exec.CommandContext(ctx, self, "sink", "-scenario", d.scenario.name, "-lines", strconv.FormatInt(d.lines, 10),
+		"-latency="+strconv.FormatBool(d.live), "-progress="+strconv.FormatBool(d.progress), "-idle", d.idle.String(), "-broker", d.broker)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -56,7 +67,7 @@ func startSink(ctx context.Context, s scenario, lines int64, measureLatency bool
 		}
 	}()
 	if e := <-p.events; e.Event == "listening" {
-		p.address = e.Address
+		p.address, p.topic = e.Address, e.Topic
 		return p, nil
 	}
 	return nil, errors.Join(errors.New("the sink did not start"), p.end())

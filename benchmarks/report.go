@@ -57,6 +57,7 @@ type reporter struct {
 	table    *tabwriter.Writer
 	printed  []row
 	isolated *isolationResult
+	away     []outageResult
 	err      error
 }
 
@@ -94,6 +95,15 @@ func (p *reporter) isolation(r isolationResult) {
 	}
 }
 
+func (p *reporter) outages(results []outageResult) {
+	p.away = results
+	for _, r := range results {
+		if p.json != nil {
+			p.keep(p.json.Encode(r))
+		}
+	}
+}
+
 // flush prints what has been held back, and returns the first error of all printing.
 func (p *reporter) flush() error {
 	if p.table == nil {
@@ -103,8 +113,13 @@ func (p *reporter) flush() error {
 	if r := p.isolated; r != nil {
 		_, err := fmt.Fprintf(p.table, "isolation: %.0f MiB/s beside a blocked output, %.0f alone: %.2f, the median of %d pairs\n", r.Beside, r.Alone, r.Ratio, r.Pairs)
 		p.keep(err)
-		p.keep(p.table.Flush())
 	}
+	for _, r := range p.away {
+		_, err := fmt.Fprintf(p.table, "%s: %s %s, broker away for %.0f s at %.0f klines/s: %.0f klines behind at worst, drained in %.1f s, %.0f MiB before and %.0f MiB at worst, %d lost, %d doubled\n",
+			r.Scenario, r.Tool, r.Version, r.AwayS, r.KLinesPerS, r.BacklogKLines, r.DrainS, r.BeforeMiB, r.RSSMiB, r.Lost, r.Doubled)
+		p.keep(err)
+	}
+	p.keep(p.table.Flush())
 	return p.err
 }
 

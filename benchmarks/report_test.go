@@ -54,7 +54,7 @@ func TestBoundsAreHeldOrMissed(t *testing.T) {
 	} {
 		var table strings.Builder
 		var missed []string
-		for _, err := range checkRatios(&table, []scenario{s1}, c.rows, c.isolated) {
+		for _, err := range checkRatios(&table, []scenario{s1}, &reporter{printed: c.rows, isolated: c.isolated}) {
 			what, _, _ := strings.Cut(err.Error(), " is ")
 			missed = append(missed, what)
 		}
@@ -86,7 +86,8 @@ func TestEveryCaseCanBeFilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, scenario := range []string{"s1", "s2", "s3", "s4", "isolation"} {
+	d.Topic = "lines"
+	for _, scenario := range []string{"s1", "s2", "s3", "s4", "s5", "s6", "isolation"} {
 		files, err := cases.ReadDir(path.Join("cases", scenario))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type measurement struct {
 type bencher struct {
 	options
 	inputs  map[string]input // by the file's name
+	kafka   *kafkaBroker     // nil until a scenario needs it
+	around  time.Duration    // how long lines come before and after an outage
 	log     io.Writer        // progress and faults
 	faulted []error          // what makes the bench fail in the end
 }
@@ -29,7 +32,8 @@ type bencher struct {
 // bench measures each tool in each scenario and prints rows. Its error says which tools failed, or lost, doubled or
 // spoiled lines, and which ratios were missed.
 func bench(ctx context.Context, o options, tools []tool, stdout, stderr io.Writer) error {
-	b := &bencher{options: o, inputs: make(map[string]input), log: stderr}
+	b := &bencher{options: o, inputs: make(map[string]input), around: aroundOutage, log: stderr}
+	defer b.stopKafka()
 	report := newReporter(stdout, o.printJSON)
 	for _, s := range o.scenarios {
 		rows, err := b.scenario(ctx, s, tools)
@@ -45,11 +49,18 @@ func bench(ctx context.Context, o options, tools []tool, stdout, stderr io.Write
 			report.isolation(result)
 		}
 	}
+	if o.outages {
+		results, err := b.outages(ctx, tools)
+		report.outages(results)
+		if err != nil {
+			return errors.Join(err, report.flush())
+		}
+	}
 	if err := report.flush(); err != nil {
 		return err
 	}
 	if o.assert {
-		b.faulted = append(b.faulted, checkRatios(stderr, o.scenarios, report.printed, report.isolated)...)
+		b.faulted = append(b.faulted, checkRatios(stderr, o.scenarios, report)...)
 	}
 	return errors.Join(b.faulted...)
 }
@@ -66,6 +77,11 @@ func (b *bencher) scenario(ctx context.Context, s scenario, tools []tool) ([]row
 		runs    []measurement
 		latency sinkReport
 		failed  bool
+	}
+	if s.kafka {
+		if err := b.startKafka(ctx, s, in); err != nil {
+			return nil, err
+		}
 	}
 	var entries []*entry
 	for _, t := range tools {
@@ -117,6 +133,26 @@ func (b *bencher) wants(t tool) bool {
 	return len(b.tools) == 0
 }
 
+// startKafka starts the broker of the scenarios that need one. The bare loop warms it up, so that the first tool does not
+// pay for a broker that has not been compiled yet.
+func (b *bencher) startKafka(ctx context.Context, s scenario, in input) (err error) {
+	if b.kafka != nil {
+		return nil
+	}
+	if b.kafka, err = startKafka(ctx, filepath.Join(b.dir, "kafka")); err != nil {
+		return err
+	}
+	fmt.Fprintf(b.log, "Kafka %s is warmed up\n", b.kafka.version)
+	_, err = b.throughput(ctx, s, bareTool(), in)
+	return err
+}
+
+func (b *bencher) stopKafka() {
+	if b.kafka != nil {
+		b.kafka.kill()
+	}
+}
+
 func (b *bencher) input(f lineFormat) (input, error) {
 	if in, ok := b.inputs[f.file]; ok {
 		return in, nil
@@ -139,6 +175,9 @@ type job struct {
 	duty     duty
 	// feed, for a latency phase, writes the growing file's lines; the sink then takes their latency.
 	feed func(ctx context.Context) error
+	// attend, where it is set, is what is done instead of waiting for the sink, which then tells its progress.
+	attend func(ctx context.Context, sink *sinkProcess, ship *shipper) error
+	idle   time.Duration
 }
 
 // run starts a sink and a tool, waits until the sink has every line or hears nothing any more, stops the tool, and asks
@@ -149,12 +188,16 @@ func (b *bencher) run(ctx context.Context, j job) (m measurement, err error) {
 		return m, err
 	}
 	defer os.RemoveAll(dir)
-	sink, err := startSink(ctx, j.scenario, j.lines, j.feed != nil, b.idleExpiry)
+	sinks := sinkDuty{scenario: j.scenario, lines: j.lines, live: j.duty.Follow, progress: j.attend != nil, idle: cmp.Or(j.idle, b.idleExpiry)}
+	if j.scenario.kafka {
+		sinks.broker = b.kafka.address
+	}
+	sink, err := startSink(ctx, sinks)
 	if err != nil {
 		return m, err
 	}
 	d, err := newDuty(j.duty.Scenario, j.duty.Input, sink.address, dir)
-	d.Follow, d.Blocked = j.feed != nil, j.duty.Blocked
+	d.Follow, d.Blocked, d.Topic = j.duty.Follow, j.duty.Blocked, sink.topic
 	if err != nil {
 		return m, errors.Join(err, sink.end())
 	}
@@ -169,7 +212,11 @@ func (b *bencher) run(ctx context.Context, j job) (m measurement, err error) {
 	if err != nil {
 		return m, errors.Join(err, sink.end())
 	}
-	fed := b.await(ctx, sink, ship, j.feed)
+	attend := j.attend
+	if attend == nil {
+		attend = j.await
+	}
+	fed := attend(ctx, sink, ship)
 	stopped := ship.stop()
 	m.report, err = sink.finish()
 	if err := errors.Join(fed, stopped, err); err != nil {
@@ -184,15 +231,15 @@ func (b *bencher) run(ctx context.Context, j job) (m measurement, err error) {
 }
 
 // await returns when the sink has said its last word, or the tool has ended. The first byte at the sink starts the feed.
-func (b *bencher) await(ctx context.Context, sink *sinkProcess, ship *shipper, feed func(context.Context) error) error {
+func (j job) await(ctx context.Context, sink *sinkProcess, ship *shipper) error {
 	for {
 		select {
 		case e, ok := <-sink.events:
 			switch {
 			case !ok:
 				return errors.New("the sink ended early")
-			case e.Event == "first" && feed != nil:
-				if err := feed(ctx); err != nil {
+			case e.Event == "first" && j.feed != nil:
+				if err := j.feed(ctx); err != nil {
 					return err
 				}
 			case e.Event == "complete", e.Event == "idle":

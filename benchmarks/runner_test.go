@@ -28,7 +28,7 @@ func TestBareAndCatDeliverEveryScenario(t *testing.T) {
 		tools = append(tools, catTool(path, "1.0"))
 	}
 	var stdout bytes.Buffer
-	err := bench(t.Context(), smallOptions(t), tools, &stdout, t.Output())
+	err := bench(t.Context(), smallOptions(t, "--scenario", "s1,s2,s3,s4"), tools, &stdout, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestACrashedToolIsNamedAndTheOthersAreMeasured(t *testing.T) {
 }
 
 func TestACancelledBenchEnds(t *testing.T) {
-	o := smallOptions(t, "--latency", "1h")
+	o := smallOptions(t, "--scenario", "s1,s2", "--latency", "1h")
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
 	err := bench(ctx, o, []tool{bareTool()}, t.Output(), t.Output())

@@ -15,8 +15,10 @@ const sinkBuffer = 256 << 10
 
 // A sinkEvent is a line of JSON on a sink's standard output.
 type sinkEvent struct {
-	Event   string      `json:"event"` // listening, first, complete, idle, report: in this order
+	Event   string      `json:"event"` // listening, first, complete, idle, report: in this order; progress in between
 	Address string      `json:"address,omitempty"`
+	Topic   string      `json:"topic,omitempty"` // of the broker at Address
+	Lines   int64       `json:"lines,omitempty"` // distinct ones so far
 	Report  *sinkReport `json:"report,omitempty"`
 }
 
@@ -30,6 +32,8 @@ func sinkMain(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	lines := fs.Int64("lines", 0, "lines to expect")
 	latency := fs.Bool("latency", false, "measure each line's latency")
 	idle := fs.Duration("idle", 20*time.Second, "silence that ends the waiting")
+	broker := fs.String("broker", "", "Kafka's host:port: account for a topic there instead of listening")
+	progress := fs.Bool("progress", false, "say all the while how many lines have come")
 	if err := fs.Parse(args); err != nil {
 		return usageError{err}
 	}
@@ -37,28 +41,33 @@ func sinkMain(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
 	t := newTally(scenario.check, *lines, *latency)
-	s := &sink{listener: listener, tally: t, conns: make(map[net.Conn]struct{})}
-	s.readers.Go(s.accept)
-
-	events := json.NewEncoder(stdout)
-	if err := events.Encode(sinkEvent{Event: "listening", Address: listener.Addr().String()}); err != nil {
-		return err
-	}
 	released := make(chan struct{})
 	go func() { // ends with the process's standard input, which its parent closes
 		defer close(released)
 		_, _ = io.Copy(io.Discard, stdin)
 	}()
-	s.announce(events, *idle, released)
+	a := announcer{events: json.NewEncoder(stdout), idle: *idle}
+	if *progress {
+		a.progress = t.lines
+	}
+	if *broker != "" {
+		return topicSinkMain(*broker, t, a, released)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s := &sink{listener: listener, tally: t, conns: make(map[net.Conn]struct{})}
+	s.readers.Go(s.accept)
+	if err := a.events.Encode(sinkEvent{Event: "listening", Address: listener.Addr().String()}); err != nil {
+		return err
+	}
+	a.announce(t.first, t.completed, t.silentSince, released)
 	<-released
 	s.finish()
 	report := t.result()
-	return events.Encode(sinkEvent{Event: "report", Report: &report})
+	return a.events.Encode(sinkEvent{Event: "report", Report: &report})
 }
 
 // drainPatience is how long connections may stay open once the shipper is known to have ended.
@@ -74,24 +83,33 @@ type sink struct {
 	draining bool
 }
 
-// announce tells the parent how far the lines are, until it has told all or is released.
-func (s *sink) announce(events *json.Encoder, idle time.Duration, released <-chan struct{}) {
+// An announcer tells the parent how far the lines are.
+type announcer struct {
+	events   *json.Encoder
+	idle     time.Duration
+	progress func() int64 // lines so far; nil where nobody asks
+}
+
+// announce returns when it has told all or is released.
+func (a announcer) announce(first, completed <-chan struct{}, silentSince func() time.Time, released <-chan struct{}) {
 	started := time.Now()
-	first := s.tally.first
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-first:
 			first = nil
-			_ = events.Encode(sinkEvent{Event: "first"})
-		case <-s.tally.completed:
-			_ = events.Encode(sinkEvent{Event: "complete"})
+			_ = a.events.Encode(sinkEvent{Event: "first"})
+		case <-completed:
+			_ = a.events.Encode(sinkEvent{Event: "complete"})
 			return
 		case now := <-tick.C:
-			if last := s.tally.silentSince(); now.Sub(last) > idle && now.Sub(started) > idle {
-				_ = events.Encode(sinkEvent{Event: "idle"})
+			if last := silentSince(); now.Sub(last) > a.idle && now.Sub(started) > a.idle {
+				_ = a.events.Encode(sinkEvent{Event: "idle"})
 				return
+			}
+			if a.progress != nil {
+				_ = a.events.Encode(sinkEvent{Event: "progress", Lines: a.progress()})
 			}
 		case <-released:
 			return

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // sampleEvery is the distance of the lines that are compared whole; all others get the cheap check.
@@ -65,6 +67,16 @@ func (t *tally) add(block []byte, now time.Time) {
 		end := bytes.IndexByte(block, '\n')
 		t.line(block[:end], now)
 		block = block[end+1:]
+	}
+}
+
+// addRecords accounts for records of a topic, each of which holds a line.
+func (t *tally) addRecords(records []*kgo.Record, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard(now)
+	for _, r := range records {
+		t.line(r.Value, now)
 	}
 }
 
@@ -149,6 +161,13 @@ func (t *tally) silentSince() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.lastHeard
+}
+
+// lines says how many distinct lines have come so far.
+func (t *tally) lines() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.report.Lines
 }
 
 // result says what has been seen so far.

@@ -25,7 +25,8 @@ type duty struct {
 	Scenario string
 	Input    string // file to read
 	Follow   bool   // the file grows
-	Address  string // of the sink, host:port
+	Address  string // of the sink or the broker, host:port
+	Topic    string // of the broker; empty where lines go to a socket
 	Host     string
 	Port     string
 	Blocked  string // address of a peer that never reads; isolation only
@@ -60,6 +61,9 @@ func findTools(ctx context.Context, o options) ([]tool, error) {
 	}
 	if wanted("bare") {
 		found = append(found, bareTool())
+	}
+	if wanted("writer") {
+		found = append(found, writerTool())
 	}
 	if path, err := exec.LookPath("cat"); wanted("cat") && err == nil {
 		found = append(found, catTool(path, versionOf(ctx, path, "--version")))
@@ -106,14 +110,30 @@ func spillwayVersion(ctx context.Context, binary string) string {
 	return "unknown"
 }
 
-// bareTool is this program running as the bare loop.
+// bareTool is this program running as the bare loop, or as the one to Kafka.
 func bareTool() tool {
 	return tool{
-		name: "bare", version: runtime.Version(), takes: func(name string) bool { return name != "isolation" },
+		name: "bare", version: runtime.Version(), takes: func(name string) bool { return name != "isolation" && name != "s6" },
 		command: func(ctx context.Context, d duty) (*exec.Cmd, func(), error) {
 			self, err := os.Executable()
+			if d.Topic != "" {
+				return exec.CommandContext(ctx, self, "bare-kafka", "-input", d.Input, "-address", d.Address, "-topic", d.Topic,
+					"-dir", d.Dir, fmt.Sprintf("-follow=%t", d.Follow)), nil, err
+			}
 			return exec.CommandContext(ctx, self, "bare", "-scenario", d.Scenario, "-input", d.Input, "-address", d.Address,
 				"-dir", d.Dir, fmt.Sprintf("-follow=%t", d.Follow)), nil, err
+		},
+	}
+}
+
+// writerTool is this program running as the shipper around kafka-go's Writer.
+func writerTool() tool {
+	return tool{
+		name: "writer", version: runtime.Version(), takes: func(name string) bool { return name == "s5" },
+		command: func(ctx context.Context, d duty) (*exec.Cmd, func(), error) {
+			self, err := os.Executable()
+			return exec.CommandContext(ctx, self, "writer", "-input", d.Input, "-address", d.Address, "-topic", d.Topic,
+				fmt.Sprintf("-follow=%t", d.Follow)), nil, err
 		},
 	}
 }
