@@ -1,17 +1,15 @@
 package outputs
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spillway/spillway/internal/metric"
 	"github.com/spillway/spillway/spool"
 )
 
 // Meter holds an output's counters for as long as its Run takes.
 type Meter struct {
-	registerer             prometheus.Registerer
-	registered             []prometheus.Collector
+	set                    *metric.Set
 	frames, records, bytes prometheus.Counter
 	retries                prometheus.Counter
 	errors                 *prometheus.CounterVec
@@ -22,7 +20,7 @@ func NewMeter(env Env) *Meter {
 	opts := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Name: "spillway_output_" + name, Help: help}
 	}
-	m := &Meter{registerer: env.Metrics}
+	m := &Meter{set: metric.NewSet(env.Metrics)}
 	m.frames = Metric(m, prometheus.NewCounter(opts("sent_frames_total",
 		"Frames delivered.")))
 	m.records = Metric(m, prometheus.NewCounter(opts("sent_records_total",
@@ -36,21 +34,9 @@ func NewMeter(env Env) *Meter {
 	return m
 }
 
-// Metric registers a metric that only this output has, or finds the one that is there already: metrics are no
-// reason not to deliver.
-func Metric[C prometheus.Collector](m *Meter, c C) C {
-	err := m.registerer.Register(c)
-	var taken prometheus.AlreadyRegisteredError
-	if errors.As(err, &taken) {
-		if existing, ok := taken.ExistingCollector.(C); ok {
-			return existing
-		}
-	}
-	if err == nil {
-		m.registered = append(m.registered, c)
-	}
-	return c
-}
+// Metric registers a metric that only this output has. One that cannot be registered
+// is no reason not to deliver.
+func Metric[C prometheus.Collector](m *Meter, c C) C { return metric.Add(m.set, c) }
 
 // Sent counts a frame that was delivered. It is called before the Ack.
 func (m *Meter) Sent(f *spool.Frame) {
@@ -60,8 +46,4 @@ func (m *Meter) Sent(f *spool.Frame) {
 }
 
 // Close takes the counters out of the registry.
-func (m *Meter) Close() {
-	for _, c := range m.registered {
-		m.registerer.Unregister(c)
-	}
-}
+func (m *Meter) Close() { m.set.Close() }

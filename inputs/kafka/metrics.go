@@ -1,9 +1,9 @@
 package kafka
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/spillway/spillway/internal/metric"
 )
 
 type metrics struct {
@@ -16,12 +16,12 @@ type metrics struct {
 // newMetrics registers the metrics, or finds those of an earlier run: they go on
 // counting.
 func newMetrics(to prometheus.Registerer) (*metrics, error) {
-	r := registrar{to: to}
+	set := metric.NewSet(to)
 	counter := func(name, help string) prometheus.Counter {
-		return register(&r, prometheus.NewCounter(prometheus.CounterOpts{Name: "spillway_input_kafka_" + name, Help: help}))
+		return metric.Add(set, prometheus.NewCounter(prometheus.CounterOpts{Name: "spillway_input_kafka_" + name, Help: help}))
 	}
 	m := &metrics{
-		partitions: register(&r, prometheus.NewGauge(prometheus.GaugeOpts{
+		partitions: metric.Add(set, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "spillway_input_kafka_partitions", Help: "Partitions that this input reads.",
 		})),
 		records:    counter("read_records_total", "Records read."),
@@ -31,34 +31,11 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		commit:     counter("commit_errors_total", "Commits of a group's offsets that failed."),
 		rebalances: counter("rebalances_total", "Times that the group has shared out its partitions."),
 	}
-	return m, r.err
+	return m, set.Err()
 }
 
 // count counts what was read of p since it was at before.
 func (m *metrics) count(p *partition, before counts) {
 	m.records.Add(float64(p.counts.records - before.records))
 	m.bytes.Add(float64(p.counts.bytes - before.bytes))
-}
-
-// registrar registers metrics and keeps the first error.
-type registrar struct {
-	to  prometheus.Registerer
-	err error
-}
-
-func register[C prometheus.Collector](r *registrar, c C) C {
-	if r.to == nil || r.err != nil {
-		return c
-	}
-	var taken prometheus.AlreadyRegisteredError
-	switch err := r.to.Register(c); {
-	case errors.As(err, &taken):
-		if earlier, ok := taken.ExistingCollector.(C); ok {
-			return earlier
-		}
-		r.err = err
-	default:
-		r.err = err
-	}
-	return c
 }

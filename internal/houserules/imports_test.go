@@ -20,7 +20,7 @@ var levels = []struct {
 	packages []string
 }{
 	// What formats, parses and touches the system, and knows nothing else.
-	{0, []string{"record/jsonscan", "spool/recordbatch", "spool/vfs", "internal/config", "internal/failpoint", "internal/ownlog"}},
+	{0, []string{"record/jsonscan", "spool/recordbatch", "spool/vfs", "internal/config", "internal/failpoint", "internal/metric", "internal/ownlog"}},
 	{1, []string{"record", "internal/tlsconf"}},
 	{2, []string{"record/expr", "codec", "spool", "internal/registry", "internal/kafkaconn"}},
 	// The contracts of the components.
