@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"math"
+	"strconv"
 )
 
 // noteVersion is the first byte of a note.
@@ -20,8 +21,8 @@ const noteVersion = 1
 //	    route, partition, number of batches; of each
 //	        first, end, state, producer, epoch, sequence, since
 //
-// The binding is a hash of the cluster and of the settings that say where records
-// go: a note from elsewhere says nothing about what a broker here has.
+// The binding is a hash of the cluster and of the settings that say where records go, and
+// how: from a note of others the same batches can't be made.
 func appendNote(dst []byte, binding uint64, j *job) []byte {
 	dst = append(dst, noteVersion)
 	dst = binary.BigEndian.AppendUint64(dst, binding)
@@ -54,17 +55,17 @@ func appendVarints(dst []byte, ns ...int64) []byte {
 	return dst
 }
 
-// bind is the binding of a cluster and what else decides where records go.
-func bind(cluster string, where ...string) uint64 {
+// bind is the binding to a cluster.
+func (c *Config) bind(cluster string) uint64 {
 	h := fnv.New64a()
-	for _, s := range append([]string{cluster}, where...) {
+	for _, s := range []string{cluster, c.Topic, strconv.FormatBool(c.byKey()), c.Acks, c.TransactionalID, c.CursorTopic} {
 		h.Write(binary.AppendUvarint(nil, uint64(len(s))))
 		h.Write([]byte(s))
 	}
 	return h.Sum64()
 }
 
-var errNote = errors.New("a note that this version does not read")
+var errNote = errors.New("the note is of other settings, or of another version")
 
 // readNote fills in what a note says of j, whose frame is set.
 func readNote(note []byte, binding uint64, j *job) error {

@@ -38,10 +38,27 @@ type partition struct {
 	last int64
 }
 
-// give hands a piece over. There is room: see startPartition.
-func (p *partition) give(pc *piece) {
+// give hands a piece over. There is room, see startPartition, but for pieces of partitions
+// that are gone.
+func (p *partition) give(ctx context.Context, pc *piece) error {
 	p.busy.Add(1)
-	p.jobs <- pc
+	select {
+	case p.jobs <- pc:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// move makes another partition than before send p. What was sent must get another
+// identity: under that which it has, the partition may have been sent other records.
+func (p *piece) move(to *partition) {
+	for i := range p.batches {
+		if b := &p.batches[i]; b.state == sent {
+			to.uncertain(brokerLost, b)
+			p.mark(i, unsent)
+		}
+	}
 }
 
 func (p *partition) run(ctx context.Context) (err error) {
@@ -120,14 +137,17 @@ func (p *partition) send(ctx context.Context, pc *piece, i int) error {
 			return ctx.Err()
 		}
 		verdict, uncertain := judge(err)
+		// What is refused under an identity that it may have been taken under needs
+		// another one: what is left of it is another batch.
+		renew := verdict == taken || verdict == forgotten || verdict == fenced || maybe && (verdict == smaller || verdict == refused)
 		switch {
 		case verdict == taken && p.accept(b, answer, count, maybe):
 			pc.mark(i, done)
 			p.retry.Succeeded()
 			return nil
-		case (verdict == taken || verdict == forgotten || verdict == fenced) && p.cfg.TransactionalID != "":
+		case renew && p.cfg.TransactionalID != "":
 			return errors.Join(errAborted, err)
-		case verdict == taken, verdict == forgotten, verdict == fenced:
+		case renew:
 			if err := p.renew(ctx, b, verdict, maybe); err != nil {
 				return err
 			}
@@ -196,7 +216,7 @@ func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
 	if a.BaseOffset < 0 { // it has a batch of that sequence, and has forgotten where
 		return maybe
 	}
-	dropped := p.assembler.dropped(a)
+	dropped, shorter := p.assembler.dropped(a), a.BaseOffset <= p.last
 	if maybe {
 		p.log.Info("a batch that was in doubt is settled", "dropped_as_duplicate", dropped)
 	}
@@ -205,11 +225,14 @@ func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
 		p.metrics.dropped.Inc()
 	case maybe && time.Since(time.UnixMilli(b.since)) > p.cfg.DedupTTL:
 		p.uncertain(maybeDoubled, b)
-	case !maybe && a.BaseOffset <= p.last && dropped:
+	case shorter && dropped:
 		p.log.Error("the broker takes a new batch for one that it had before: another process may use this one's identity; sending it again under a new one",
 			"offset", a.BaseOffset, "acknowledged", p.last)
+		// Where brokers stamp what they append, and their clock is behind, a
+		// partition that is shorter looks the same: but only once.
+		p.last = -1
 		return false
-	case !maybe && a.BaseOffset <= p.last:
+	case shorter:
 		p.log.Error("the partition is shorter than it was: the cluster has lost what it had acknowledged, or the topic was made anew",
 			"offset", a.BaseOffset, "acknowledged", p.last)
 		p.uncertain(brokerLost, b)
@@ -236,7 +259,7 @@ func (p *partition) renew(ctx context.Context, b *batch, v verdict, maybe bool) 
 	switch {
 	case b.id.producer != p.next.producer: // of an earlier life: this one's is as good as new
 		return nil
-	case v == forgotten && p.next.epoch < math.MaxInt16:
+	case v != taken && v != fenced && p.next.epoch < math.MaxInt16:
 		p.next = identity{producer: p.next.producer, epoch: p.next.epoch + 1}
 		return nil
 	}
@@ -313,14 +336,20 @@ func (p *partition) unreadable(pc *piece, i int, err error) error {
 	return nil
 }
 
-// rejectOnce puts a record with the dead letters, unless it is there.
+// rejectOnce puts a record with the dead letters, unless it is there. Only then may a
+// note say so, which another piece's goroutine may write at any time.
 func (s *sender) rejectOnce(j *job, index int32, why error) error {
 	j.mu.Lock()
 	known := j.isRejected(index)
-	j.reject(index)
 	j.mu.Unlock()
 	if known {
 		return nil
 	}
-	return s.in.Reject(j.frame, index, why)
+	if err := s.in.Reject(j.frame, index, why); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.reject(index)
+	j.mu.Unlock()
+	return nil
 }

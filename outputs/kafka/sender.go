@@ -117,7 +117,7 @@ func (s *sender) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.binding = bind(clusterID, s.cfg.Topic, fmt.Sprint(s.cfg.byKey()))
+	s.binding = s.cfg.bind(clusterID)
 	if f.topic != "" {
 		s.update(ctx, f)
 	}
@@ -185,8 +185,7 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 	if err := to.prepare(p, 0); err != nil {
 		return err
 	}
-	to.give(p)
-	return nil
+	return to.give(ctx, p)
 }
 
 // free waits for a partition that has nothing to do. It is the caller's until it is
@@ -270,8 +269,7 @@ func (s *sender) newTopic(ctx context.Context, name string) (*topic, error) {
 	}
 }
 
-// give hands the pieces of a job to their partitions, once there is a slot for it. A
-// topic that was made anew may have fewer partitions: any of them will then do.
+// give hands the pieces of a job to their partitions, once there is a slot for it.
 func (s *sender) give(ctx context.Context, j *job) error {
 	for given := false; !given; {
 		select {
@@ -287,15 +285,20 @@ func (s *sender) give(ctx context.Context, j *job) error {
 		return s.finish(j)
 	}
 	for _, p := range j.pieces {
-		to := s.topics.byName[j.routes[p.route].topic].partitions
-		to[int(p.partition)%len(to)].give(p)
+		to := s.home(p)
+		if to.number != p.partition {
+			p.move(to)
+		}
+		if err := to.give(ctx, p); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// resume makes the job of a frame that an earlier life has staged. It is nil where
-// there is none, or where it says nothing about what the brokers have: other bytes
-// stand at the offset, the frame went elsewhere, or the topic was made anew.
+// resume makes the job of a frame that an earlier life has staged. It is nil where there
+// is none, where other bytes stand at the offset, and where the frame was sent in another
+// way: then it can't be sent as the same batches.
 func (s *sender) resume(f *spool.Frame) *job {
 	st, ok := s.doubt[f.Base]
 	if !ok {
@@ -303,7 +306,13 @@ func (s *sender) resume(f *spool.Frame) *job {
 	}
 	delete(s.doubt, f.Base)
 	j := &job{frame: f}
-	if st.End != f.End() || st.Checksum != checksum(f) || readNote(st.Note, s.binding, j) != nil {
+	if st.End != f.End() || st.Checksum != checksum(f) {
+		return nil
+	}
+	if err := readNote(st.Note, s.binding, j); err != nil {
+		s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
+		s.env.Log.Warn("a frame was sent with other settings, and nobody knows whether it arrived; it is sent again rather than lost",
+			"reason", maybeDoubled, "records", f.Count, "error", err)
 		return nil
 	}
 	j.left = len(j.pieces)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,9 @@ func (s *sender) update(ctx context.Context, f found) *topic {
 		}
 		t.partitions[i].leaderless.Store(p.Leader.Host == "")
 	}
+	for _, gone := range t.partitions[len(f.partitions):] {
+		gone.leaderless.Store(true)
+	}
 	return t
 }
 
@@ -88,6 +92,13 @@ func (s *sender) startPartition(ctx context.Context, topic string, number int32)
 	return p
 }
 
+// home is the partition that sends a piece. A topic that was made anew may have fewer
+// partitions: any of them will then do.
+func (s *sender) home(p *piece) *partition {
+	all := s.topics.byName[p.job.routes[p.route].topic].partitions
+	return all[int(p.partition)%len(all)]
+}
+
 // watch looks at the topics once in a while, since partitions are added, and when an
 // attempt has failed, since leaders move. It is a goroutine of its own: a cluster that
 // does not answer must not hold up those partitions that do.
@@ -101,16 +112,31 @@ func (s *sender) watch(ctx context.Context) (err error) {
 			s.cluster.Refresh()
 		case <-time.After(lookAgain):
 		}
+	names:
 		for _, name := range *s.topics.names.Load() {
 			partitions, _, err := s.cluster.Topic(ctx, name)
-			if err != nil {
-				break
+			switch {
+			case errors.Is(err, kafka.UnknownTopicOrPartition): // it says nothing of the others
+			case err != nil:
+				break names
+			default:
+				s.tell(ctx, found{name, partitions})
 			}
-			select {
-			case s.found <- found{name, partitions}:
-			case <-ctx.Done():
-				return nil
-			}
+		}
+	}
+}
+
+// tell gives Run's goroutine what was found. That one may wait for a frame, for long: so
+// those attempts that fail meanwhile have the cluster looked at all the same.
+func (s *sender) tell(ctx context.Context, f found) {
+	for {
+		select {
+		case s.found <- f:
+			return
+		case <-s.stale:
+			s.cluster.Refresh()
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -73,8 +74,8 @@ func (s *sender) transact(ctx context.Context) error {
 
 // gather takes what there is, for the commit interval at most.
 func (s *sender) gather(ctx context.Context, committed int64) (jobs []*job, err error) {
-	soon, bytes := ctx, 0
-	for len(jobs) < window && bytes < transactionBytes {
+	soon, size := ctx, 0
+	for len(jobs) < window && size < transactionBytes {
 		f, err := s.in.Next(soon)
 		switch {
 		case err != nil && ctx.Err() == nil && len(jobs) > 0:
@@ -88,6 +89,11 @@ func (s *sender) gather(ctx context.Context, committed int64) (jobs []*job, err 
 			}
 			continue
 		}
+		select {
+		case news := <-s.found:
+			s.update(ctx, news)
+		default:
+		}
 		j, err := s.prepareJob(ctx, f)
 		if err != nil {
 			return nil, err
@@ -100,7 +106,7 @@ func (s *sender) gather(ctx context.Context, committed int64) (jobs []*job, err 
 			soon, cancel = context.WithTimeout(ctx, s.cfg.CommitInterval)
 			defer cancel()
 		}
-		bytes += len(f.Data)
+		size += len(f.Data)
 	}
 	return jobs, nil
 }
@@ -124,7 +130,7 @@ func (s *sender) complete(ctx context.Context, jobs []*job) error {
 		return nil
 	}
 	for _, j := range jobs {
-		if err := s.in.Stage(j.frame, appendNote(nil, s.binding, &job{})); err != nil {
+		if err := s.in.Stage(j.frame, s.transactionNote()); err != nil {
 			return err
 		}
 	}
@@ -169,19 +175,24 @@ func (s *sender) attempt(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		for _, p := range j.pieces {
 			p.round = r
-			to := s.topics.byName[j.routes[p.route].topic].partitions
-			to[int(p.partition)%len(to)].give(p)
+			if err := s.home(p).give(ctx, p); err != nil {
+				return err
+			}
 		}
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		select {
+		case <-r.done:
+			if r.err != nil {
+				return r.err
+			}
+			return s.commit(ctx, jobs[len(jobs)-1])
+		case news := <-s.found:
+			s.update(ctx, news)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if r.err != nil {
-		return r.err
-	}
-	return s.commit(ctx, jobs[len(jobs)-1])
 }
 
 // enroll tells the coordinator which partitions the transaction is about.
@@ -191,8 +202,7 @@ func (s *sender) enroll(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		for _, p := range j.pieces {
 			name := j.routes[p.route].topic
-			all := s.topics.byName[name].partitions
-			if to := all[int(p.partition)%len(all)]; !seen[to] {
+			if to := s.home(p); !seen[to] {
 				seen[to] = true
 				topics[name] = append(topics[name], kafka.AddPartitionToTxn{Partition: int(to.number)})
 			}
@@ -284,12 +294,16 @@ func (s *sender) persist(ctx context.Context, ask func(context.Context) error) e
 // restart takes a new epoch, which aborts what is open, and makes jobs as if nothing had
 // been sent.
 func (s *sender) restart(ctx context.Context, jobs []*job) error {
-	err := s.persist(ctx, func(ctx context.Context) (err error) {
-		s.first, err = s.newIdentity(ctx)
-		return err
-	})
-	if err != nil {
-		return err
+	for {
+		var err error
+		if s.first, err = s.newIdentity(ctx); err == nil {
+			break
+		}
+		// Another process with our id may have come in between: but it is ours.
+		if err := s.retry.Wait(ctx, err); err != nil {
+			return err
+		}
+		s.cluster.Refresh()
 	}
 	for _, t := range s.topics.byName {
 		for _, p := range t.partitions {
@@ -352,19 +366,27 @@ func (s *sender) settled(ctx context.Context) (committed int64, err error) {
 	if err != nil {
 		return -1, err
 	}
+	committed = -1
+	foreign := false
 	for _, st := range s.doubt {
-		if st.End == offset && markOf(st.Checksum) == mark {
-			s.env.Log.Info("a transaction that was in doubt is settled", "committed", true)
-			return offset, nil
+		switch {
+		case !bytes.Equal(st.Note, s.transactionNote()):
+			foreign = true // sent with other settings: no cursor speaks of it
+		case st.End == offset && markOf(st.Checksum) == mark:
+			committed = offset
 		}
 	}
 	acked := s.in.Acked()
-	if offset < 0 && len(acked) == 0 || len(acked) > 0 && acked[0].End == offset && markOf(acked[0].Checksum) == mark {
-		s.env.Log.Info("a transaction that was in doubt is settled", "committed", false)
-		return -1, nil
+	aborted := offset < 0 && len(acked) == 0 || len(acked) > 0 && acked[0].End == offset && markOf(acked[0].Checksum) == mark
+	if foreign || committed < 0 && !aborted {
+		s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
+		s.env.Log.Warn("the cursor in the cluster does not speak of all that was in doubt; it is sent again rather than lost", "reason", maybeDoubled,
+			"group", s.cfg.TransactionalID, "offset", offset)
+		return committed, nil
 	}
-	s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
-	s.env.Log.Warn("the cursor in the cluster is none of this spool's; what was in doubt is sent again rather than lost", "reason", maybeDoubled,
-		"group", s.cfg.TransactionalID, "offset", offset)
-	return -1, nil
+	s.env.Log.Info("a transaction that was in doubt is settled", "committed", committed >= 0)
+	return committed, nil
 }
+
+// transactionNote is what is staged of each frame of a transaction: that it was in one.
+func (s *sender) transactionNote() []byte { return appendNote(nil, s.binding, &job{}) }

@@ -95,7 +95,7 @@ func TestACursorOfAnotherSpoolIsNotBelieved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cursor.Stage(frame, appendNote(nil, 1, &job{})); err != nil {
+	if err := cursor.Stage(frame, appendNote(nil, transactional(f.addr).bind(f.id(t)), &job{})); err != nil {
 		t.Fatal(err)
 	}
 	r = start(t, transactional(f.addr), ours)

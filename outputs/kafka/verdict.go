@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"net"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -26,13 +27,18 @@ const (
 )
 
 // judge sorts the error of an attempt, the request's or the broker's. maybe says
-// that the broker may have taken the batch in spite of it.
+// that the broker may have taken the batch in spite of it: so may one that has ceased to
+// lead the partition while it waited for the replicas.
 func judge(err error) (v verdict, maybe bool) {
 	var code kafka.Error
-	if err == nil {
+	var op *net.OpError
+	switch {
+	case err == nil:
 		return taken, false
-	}
-	if !errors.As(err, &code) {
+	case errors.As(err, &code):
+	case errors.As(err, &op) && op.Op == "dial": // nothing was sent
+		return again, false
+	default:
 		return again, true
 	}
 	switch code {
@@ -47,8 +53,8 @@ func judge(err error) (v verdict, maybe bool) {
 		return fenced, false
 	case kafka.DuplicateSequenceNumber:
 		return taken, false
-	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.NotEnoughReplicas,
-		kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.SASLAuthenticationFailed, kafka.KafkaStorageError,
+	case kafka.LeaderNotAvailable, kafka.NotEnoughReplicas,
+		kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.SASLAuthenticationFailed,
 		kafka.UnsupportedCompressionType, kafka.UnsupportedForMessageFormat, kafka.InvalidRequiredAcks, kafka.InvalidTopic:
 		return again, false
 	}
