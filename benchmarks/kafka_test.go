@@ -116,14 +116,14 @@ func TestSpillwayOutlastsABrokerThatIsAway(t *testing.T) {
 		t.Fatalf("%d results", len(results))
 	}
 	r := results[0]
-	if r.Tool != "spillway" || r.AwayS < 2 || r.BacklogKLines < 0.5 || r.DrainS <= 0 || r.BeforeMiB <= 0 || r.RSSMiB < r.BeforeMiB || r.Lost != 0 || r.Doubled != 0 {
+	if r.Tool != "spillway" || r.AwayS < 2 || r.BacklogKLines < 0.5 || r.DrainS <= 0 || r.BeforeMiB <= 0 || r.AwayMiB < r.BeforeMiB || r.RSSMiB < r.AwayMiB || r.Lost != 0 || r.Doubled != 0 {
 		t.Errorf("%+v", r)
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"scenario", "tool", "version", "away_s", "backlog_klines", "drain_s", "rss_before_mib", "rss_mib", "lost", "doubled"} {
+	for _, key := range []string{"scenario", "tool", "version", "away_s", "backlog_klines", "drain_s", "rss_before_mib", "rss_away_mib", "rss_mib", "lost", "doubled"} {
 		if !bytes.Contains(text, []byte(`"`+key+`":`)) {
 			t.Errorf("%s is missing in %s", key, text)
 		}

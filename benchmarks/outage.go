@@ -21,9 +21,10 @@ type outageResult struct {
 	KLinesPerS    float64 `json:"klines_per_s"` // that came all the while
 	AwayS         float64 `json:"away_s"`       // from the broker's kill until it served again
 	BacklogKLines float64 `json:"backlog_klines"`
-	DrainS        float64 `json:"drain_s"` // from then on, until the sink was less than half a second behind
-	BeforeMiB     float64 `json:"rss_before_mib"`
-	RSSMiB        float64 `json:"rss_mib"` // peak of the whole run
+	DrainS        float64 `json:"drain_s"`        // from then on, until the sink was less than half a second behind
+	BeforeMiB     float64 `json:"rss_before_mib"` // peaks: until the broker went
+	AwayMiB       float64 `json:"rss_away_mib"`   // until the broker was back
+	RSSMiB        float64 `json:"rss_mib"`        // of the whole run
 	Lost          int64   `json:"lost"`
 	Doubled       int64   `json:"doubled"`
 }
@@ -80,7 +81,7 @@ func (b *bencher) outageOf(ctx context.Context, s scenario, t tool) (outageResul
 	return outageResult{
 		Scenario: s.name, Tool: t.name, Version: t.version, KLinesPerS: float64(b.outageRate) / 1000,
 		AwayS: rounded(o.back.Sub(o.gone).Seconds(), 1), BacklogKLines: rounded(float64(o.backlog)/1000, 1), DrainS: rounded(o.drained.Seconds(), 1),
-		BeforeMiB: rounded(o.beforeMiB, 1), RSSMiB: rounded(m.rssMiB, 1), Lost: m.report.Lost, Doubled: m.report.Doubled,
+		BeforeMiB: rounded(o.beforeMiB, 1), AwayMiB: rounded(o.awayMiB, 1), RSSMiB: rounded(m.rssMiB, 1), Lost: m.report.Lost, Doubled: m.report.Doubled,
 	}, nil
 }
 
@@ -89,6 +90,7 @@ type outage struct {
 	*bencher
 	writer    pacedWriter
 	beforeMiB float64   // the tool's peak until the broker went
+	awayMiB   float64   // and until it was back
 	backlog   int64     // lines that were written and had not come, at worst
 	gone      time.Time // the broker
 	back      time.Time
@@ -126,7 +128,7 @@ func (o *outage) attend(ctx context.Context, sink *sinkProcess, ship *shipper) (
 				return nil
 			}
 		case <-goes:
-			o.beforeMiB = peakMiB(fmt.Sprintf("/proc/%d/status", ship.cmd.Process.Pid))
+			o.beforeMiB = ship.peakMiB()
 			o.kafka.kill()
 			o.gone, comes = time.Now(), time.After(o.outage)
 		case <-comes:
@@ -138,6 +140,7 @@ func (o *outage) attend(ctx context.Context, sink *sinkProcess, ship *shipper) (
 				returned <- time.Now()
 			})
 		case o.back = <-returned:
+			o.awayMiB = ship.peakMiB()
 		case err := <-failed:
 			return err
 		case <-ship.exited:

@@ -139,11 +139,10 @@ func startShipper(cmd *exec.Cmd, logPath string) (*shipper, error) {
 // sampleMemory follows the peak resident set. The kernel's own figure at exit begins with the peak of the process that
 // forked, so it is taken only of a tool that ended before it could be looked at.
 func (s *shipper) sampleMemory(stop <-chan struct{}) {
-	status := fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		s.rssMiB = max(s.rssMiB, peakMiB(status))
+		s.rssMiB = max(s.rssMiB, s.peakMiB())
 		select {
 		case <-tick.C:
 		case <-stop:
@@ -152,8 +151,9 @@ func (s *shipper) sampleMemory(stop <-chan struct{}) {
 	}
 }
 
-func peakMiB(path string) float64 {
-	text, err := os.ReadFile(path)
+// peakMiB is the peak resident set so far.
+func (s *shipper) peakMiB() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0 // it has just ended
 	}

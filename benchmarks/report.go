@@ -115,8 +115,8 @@ func (p *reporter) flush() error {
 		p.keep(err)
 	}
 	for _, r := range p.away {
-		_, err := fmt.Fprintf(p.table, "%s: %s %s, broker away for %.0f s at %.0f klines/s: %.0f klines behind at worst, drained in %.1f s, %.0f MiB before and %.0f MiB at worst, %d lost, %d doubled\n",
-			r.Scenario, r.Tool, r.Version, r.AwayS, r.KLinesPerS, r.BacklogKLines, r.DrainS, r.BeforeMiB, r.RSSMiB, r.Lost, r.Doubled)
+		_, err := fmt.Fprintf(p.table, "%s: %s %s, broker away for %.0f s at %.0f klines/s: %.0f klines behind at worst, drained in %.1f s, %.0f MiB before, %.0f MiB until it was back, %.0f MiB at worst, %d lost, %d doubled\n",
+			r.Scenario, r.Tool, r.Version, r.AwayS, r.KLinesPerS, r.BacklogKLines, r.DrainS, r.BeforeMiB, r.AwayMiB, r.RSSMiB, r.Lost, r.Doubled)
 		p.keep(err)
 	}
 	p.keep(p.table.Flush())
