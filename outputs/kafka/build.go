@@ -2,11 +2,16 @@ package kafka
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"github.com/spillway/spillway/spool/recordbatch"
 )
 
-// keepBytes bounds the buffer that a partition keeps after a large batch.
+// requests are the buffers that are not in use: partitions may be thousands, and few of
+// them send at a time.
+var requests = sync.Pool{New: func() any { return new([]byte) }}
+
+// keepBytes bounds those that are kept after a large batch.
 const keepBytes = 1 << 20
 
 // assembler makes requests of frames. It belongs to one goroutine.
@@ -17,7 +22,7 @@ type assembler struct {
 	// transactional says that what is sent is part of a transaction.
 	transactional bool
 	// request is the record set as it goes over the wire: its size as an INT32,
-	// the patched header, and the records.
+	// the patched header, and the records. It is one of the requests while it is out.
 	request []byte
 	// stamp is the latest timestamp in it, in Unix milliseconds.
 	stamp   int64
@@ -55,6 +60,9 @@ func (a *assembler) assemble(p *piece, i int, now int64) (count int32, err error
 		patch.BaseTimestamp, patch.MaxTimestamp = h.BaseTimestamp, h.MaxTimestamp
 	}
 	a.stamp = patch.MaxTimestamp
+	if a.request == nil {
+		a.request = *requests.Get().(*[]byte)
+	}
 	a.request = binary.BigEndian.AppendUint32(a.request[:0], uint32(len(stored)))
 	a.request = append(a.request, stored...)
 	patch.Apply(a.request[4:], stored)
@@ -70,11 +78,12 @@ func (p *piece) rejectsAny() bool {
 // abandon lets go of a request that a connection may still be reading.
 func (a *assembler) abandon() { a.request = nil }
 
-// trim lets go of what is larger than need be.
-func (a *assembler) trim() {
-	if cap(a.request) > keepBytes {
-		a.request = nil
+// answered lets others have the buffer, which no connection reads any more.
+func (a *assembler) answered() {
+	if request := a.request; cap(request) <= keepBytes {
+		requests.Put(&request)
 	}
+	a.request = nil
 }
 
 // rebuild makes a record batch of the records of b that were not rejected; nil if

@@ -22,7 +22,7 @@ func init() {
 // Config is the kafka output's.
 type Config struct {
 	kafkaconn.Config
-	Topic           string            `yaml:"topic" doc:"The topic, which may be filled from fields. It must exist, unless the brokers create topics themselves." required:"true" example:"logs"`
+	Topic           string            `yaml:"topic" doc:"The topic, which may be filled from fields. It must exist: none is made." required:"true" example:"logs"`
 	MaxTopics       int               `yaml:"max_topics" doc:"How many topics fields may name. Records for more go to the dead letters: what fills a topic should not come from outsiders." min:"1"`
 	Key             string            `yaml:"key" doc:"The records' key, filled from fields; a record that lacks one of them has no key. Empty keeps the key that a record came with." example:"'{{user.id}}'"`
 	PartitionBy     string            `yaml:"partition_by" doc:"How a record gets its partition: frame (whole frames go to the next partition that has nothing to do; the cheapest), key (as Java's client does it), or auto (key if key is set, else frame)." oneof:"auto,frame,key"`
@@ -89,6 +89,9 @@ func (c *Config) shape() (s outputs.Shape, err error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		if name == topicHeader {
+			return s, config.At("headers", fmt.Errorf("%s is a name that this output uses itself", name))
+		}
 		value, err := expr.ParseTemplate(c.Headers[name])
 		if err != nil {
 			return s, config.At("headers", fmt.Errorf("%s: %w", name, err))

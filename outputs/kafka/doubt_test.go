@@ -245,3 +245,48 @@ func TestABatchInDoubtThatIsThenRefused(t *testing.T) {
 		t.Errorf("epoch %d, want 1", records[0].ProducerEpoch)
 	}
 }
+
+// TestATopicThatIsGoneStrandsOnlyWhatItHasNotHad: what it has had is not with the dead
+// letters, too.
+func TestATopicThatIsGoneStrandsOnlyWhatItHasNotHad(t *testing.T) {
+	f := newFake(t, 1)
+	cfg := settings(f.addr)
+	cfg.Topic = "{{topic}}"
+	log := outputstest.NewLog(t, recordbatch.Snappy)
+	appendMessages(t, log, message{topic: "gone", value: "had"}, message{topic: "gone", value: "waits"}, message{topic: lines, value: "here"})
+	cursor := log.Open()
+	frame, err := cursor.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &job{frame: frame, routes: []route{{topic: "gone", partitions: 1}, {topic: lines, partitions: 1}}}
+	j.pieces = []*piece{
+		{job: j, batches: []batch{{end: 1, state: done}, {first: 1, end: 3, state: sent}}},
+		{job: j, route: 1, batches: []batch{{end: 3}}},
+	}
+	if err := cursor.Stage(frame, appendNote(nil, cfg.bind(f.id(t)), j)); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, cfg, log)
+	acked(t, log)
+	if got := f.values(t); !slices.Equal(got, []string{"here"}) {
+		t.Errorf("%q", got)
+	}
+	if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != 1 {
+		t.Errorf("what it may have had is counted %v times, want once", n)
+	}
+	if dead := log.Rejected(); len(dead) != 1 || dead[0].Offset != 1 {
+		t.Errorf("dead letters %v, want the record at 1 alone", dead)
+	}
+}
+
+// TestABufferIsSharedOnceItIsAnswered: an idle partition holds none, and one that a
+// connection may still read goes to nobody.
+func TestABufferIsSharedOnceItIsAnswered(t *testing.T) {
+	for name, end := range map[string]func(*assembler){"answered": (*assembler).answered, "abandoned": (*assembler).abandon} {
+		a := &assembler{request: []byte("x")}
+		if end(a); a.request != nil {
+			t.Errorf("%s: still held", name)
+		}
+	}
+}

@@ -114,6 +114,11 @@ func (p *piece) mark(i int, s state) {
 // whole says that b is all of the piece.
 func (p *piece) whole(b *batch) bool { return b.first == 0 && b.end == p.job.frame.Count }
 
+// waits says that the record with this index in the frame is in a batch that is not done.
+func (p *piece) waits(index int32) bool {
+	return slices.ContainsFunc(p.batches, func(b batch) bool { return b.state != done && b.first <= index && index < b.end })
+}
+
 // reject notes that a record went to the dead letters.
 func (j *job) reject(index int32) {
 	if at, found := slices.BinarySearch(j.rejected, index); !found {

@@ -199,7 +199,7 @@ func (p *partition) produce(ctx context.Context) (*answer, error) {
 		return &answer{}, p.cluster.Explain(err)
 	}
 	failpoint.Hit("kafka.answered")
-	p.assembler.trim()
+	p.assembler.answered()
 	if res == nil { // acks: none
 		return &answer{BaseOffset: p.last + 1}, nil
 	}

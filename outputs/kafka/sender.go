@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/segmentio/kafka-go"
@@ -13,7 +12,6 @@ import (
 	"github.com/spillway/spillway/internal/kafkaconn"
 	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/spool"
-	"github.com/spillway/spillway/spool/recordbatch"
 )
 
 // window is how many frames that were taken apart may be on their way. Beyond it,
@@ -296,72 +294,6 @@ func (s *sender) give(ctx context.Context, j *job) error {
 	return nil
 }
 
-// resume makes the job of a frame that an earlier life has staged. It is nil where there
-// is none, where other bytes stand at the offset, and where the frame was sent in another
-// way: then it can't be sent as the same batches.
-func (s *sender) resume(f *spool.Frame) *job {
-	st, ok := s.doubt[f.Base]
-	if !ok {
-		return nil
-	}
-	delete(s.doubt, f.Base)
-	j := &job{frame: f}
-	if st.End != f.End() || st.Checksum != checksum(f) {
-		return nil
-	}
-	if err := readNote(st.Note, s.binding, j); err != nil {
-		s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
-		s.env.Log.Warn("a frame was sent with other settings, and nobody knows whether it arrived; it is sent again rather than lost",
-			"reason", maybeDoubled, "records", f.Count, "error", err)
-		return nil
-	}
-	j.left = len(j.pieces)
-	return j
-}
-
-// adopt finds the topics of a job that an earlier life has staged. What was for one
-// that is gone goes to the dead letters.
-func (s *sender) adopt(ctx context.Context, j *job) error {
-	for i := range j.routes {
-		if s.topics.byName[j.routes[i].topic] != nil {
-			continue
-		}
-		_, err := s.newTopic(ctx, j.routes[i].topic)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil {
-			continue
-		}
-		if err := s.strand(j, i, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// strand takes the pieces of a route out of a job, and puts their records with the
-// dead letters.
-func (s *sender) strand(j *job, route int, why error) error {
-	gone := func(p *piece) bool { return p.route == route }
-	records := &s.splitter.records
-	if err := j.frame.Records(records); err != nil {
-		return err
-	}
-	for records.Next() {
-		rec := records.Record()
-		if !slices.ContainsFunc(j.pieces, func(p *piece) bool { return gone(p) && s.splitter.takes(p, &rec) }) {
-			continue
-		}
-		if err := s.rejectOnce(j, rec.OffsetDelta, why); err != nil {
-			return err
-		}
-	}
-	j.pieces = slices.DeleteFunc(j.pieces, gone)
-	j.left = len(j.pieces)
-	return records.Err()
-}
-
 func (s *sender) stage(j *job) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -387,13 +319,4 @@ func (s *sender) finish(j *job) error {
 	}
 	s.meter.Sent(j.frame)
 	return s.in.Ack(j.frame)
-}
-
-// checksum is that in the frame's header; 0 if there is none.
-func checksum(f *spool.Frame) uint32 {
-	h, err := recordbatch.ParseHeader(f.Data)
-	if err != nil {
-		return 0
-	}
-	return h.CRC
 }

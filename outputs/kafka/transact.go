@@ -14,9 +14,15 @@ import (
 	"github.com/spillway/spillway/spool"
 )
 
+// maxTransactionTimeout is what brokers allow unless they are told otherwise
+// (transaction.max.timeout.ms).
+const maxTransactionTimeout = 15 * time.Minute
+
 // transactionTimeout is how long the coordinator leaves a transaction open before it
 // aborts it: longer than a request may take, and a retry of it.
-func (c *Config) transactionTimeout() time.Duration { return 2*c.RequestTimeout + 30*time.Second }
+func (c *Config) transactionTimeout() time.Duration {
+	return min(2*c.RequestTimeout+30*time.Second, maxTransactionTimeout)
+}
 
 // transactionBytes bounds what one transaction holds in memory.
 const transactionBytes = 16 << 20

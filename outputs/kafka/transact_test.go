@@ -49,6 +49,27 @@ func TestAnAbortedTransactionIsSentAgain(t *testing.T) {
 	}
 }
 
+// TestARivalDoesNotStopThePipeline: another process with our transactional id gets in
+// between while we take a new epoch.
+func TestARivalDoesNotStopThePipeline(t *testing.T) {
+	f := newFake(t, 1)
+	log := outputstest.NewLog(t, recordbatch.Snappy)
+	start(t, transactional(f.addr), log)
+	log.Append("one")
+	acked(t, log)
+	f.ControlKey(int16(kmsg.InitProducerID), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		res := r.ResponseKind().(*kmsg.InitProducerIDResponse)
+		res.ErrorCode = kerr.ProducerFenced.Code
+		return res, nil, true
+	})
+	f.once(func(r kmsg.Request) kmsg.Response { return refuse(r, kerr.InvalidProducerEpoch) })
+	log.Append("two")
+	acked(t, log)
+	if got := f.values(t); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestTransactionsByKeyAndTopic: frames that are taken apart are in transactions, too.
 func TestTransactionsByKeyAndTopic(t *testing.T) {
 	f := newFake(t, 4)
@@ -121,6 +142,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"topic: logs\ntransactional_id: a":               "",
 		"topic: logs\ntransactional_id: a\nacks: leader": "acks",
 		"topic: 'l-{{a}}'\ntransactional_id: a":          "cursor_topic",
+		"topic: logs\nheaders: {spillway.topic: a}":      "uses itself",
 		"topic: logs\nsasl: {mechanism: plain}":          "username",
 		"topic: logs\nsasl: {username: me}":              "mechanism",
 	} {

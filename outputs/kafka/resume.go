@@ -1,0 +1,90 @@
+package kafka
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spillway/spillway/spool"
+	"github.com/spillway/spillway/spool/recordbatch"
+)
+
+// resume makes the job of a frame that an earlier life has staged. It is nil where there
+// is none, where other bytes stand at the offset, and where the frame was sent in another
+// way: then it can't be sent as the same batches.
+func (s *sender) resume(f *spool.Frame) *job {
+	st, ok := s.doubt[f.Base]
+	if !ok {
+		return nil
+	}
+	delete(s.doubt, f.Base)
+	j := &job{frame: f}
+	if st.End != f.End() || st.Checksum != checksum(f) {
+		return nil
+	}
+	if err := readNote(st.Note, s.binding, j); err != nil {
+		s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
+		s.env.Log.Warn("a frame was sent with other settings, and nobody knows whether it arrived; it is sent again rather than lost",
+			"reason", maybeDoubled, "records", f.Count, "error", err)
+		return nil
+	}
+	j.left = len(j.pieces)
+	return j
+}
+
+// adopt finds the topics of a job that an earlier life has staged. What was for one
+// that is gone goes to the dead letters.
+func (s *sender) adopt(ctx context.Context, j *job) error {
+	for i := range j.routes {
+		if s.topics.byName[j.routes[i].topic] != nil {
+			continue
+		}
+		_, err := s.newTopic(ctx, j.routes[i].topic)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		if err := s.strand(j, i, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strand takes the pieces of a route out of a job, and puts those of their records with the
+// dead letters that the topic has not had.
+func (s *sender) strand(j *job, route int, why error) error {
+	gone := func(p *piece) bool { return p.route == route }
+	records := &s.splitter.records
+	if err := j.frame.Records(records); err != nil {
+		return err
+	}
+	for records.Next() {
+		rec := records.Record()
+		if !slices.ContainsFunc(j.pieces, func(p *piece) bool { return gone(p) && s.splitter.takes(p, &rec) && p.waits(rec.OffsetDelta) }) {
+			continue
+		}
+		if err := s.rejectOnce(j, rec.OffsetDelta, why); err != nil {
+			return err
+		}
+	}
+	for _, p := range j.pieces {
+		if gone(p) && slices.ContainsFunc(p.batches, func(b batch) bool { return b.state == sent }) {
+			s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
+			s.env.Log.Warn("a topic may have had what now goes to the dead letters", "reason", maybeDoubled, "topic", j.routes[route].topic)
+		}
+	}
+	j.pieces = slices.DeleteFunc(j.pieces, gone)
+	j.left = len(j.pieces)
+	return records.Err()
+}
+
+// checksum is that in the frame's header; 0 if there is none.
+func checksum(f *spool.Frame) uint32 {
+	h, err := recordbatch.ParseHeader(f.Data)
+	if err != nil {
+		return 0
+	}
+	return h.CRC
+}
