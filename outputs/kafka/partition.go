@@ -225,11 +225,11 @@ func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
 		p.metrics.dropped.Inc()
 	case maybe && time.Since(time.UnixMilli(b.since)) > p.cfg.DedupTTL:
 		p.uncertain(maybeDoubled, b)
-	case shorter && dropped:
+	case shorter && !a.LogAppendTime.IsZero():
 		p.log.Error("the broker takes a new batch for one that it had before: another process may use this one's identity; sending it again under a new one",
 			"offset", a.BaseOffset, "acknowledged", p.last)
-		// Where brokers stamp what they append, and their clock is behind, a
-		// partition that is shorter looks the same: but only once.
+		// Where brokers stamp what they append, a partition that is shorter looks
+		// the same, and no clock tells them apart: but only once.
 		p.last = -1
 		return false
 	case shorter:
