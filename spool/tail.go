@@ -4,7 +4,8 @@ package spool
 type tail struct {
 	frames []*Frame
 	// head is where the frames begin: what was let go of before it is nil.
-	head  int
+	head int
+	// bytes is what the frames hold in memory.
 	bytes int64
 	// from is the offset from which on every data frame is here.
 	from int64
@@ -17,7 +18,7 @@ func (t *tail) at(i int) *Frame { return t.frames[t.head+i] }
 func (t *tail) push(f *Frame) {
 	f.Retain()
 	t.frames = append(t.frames, f)
-	t.bytes += int64(len(f.Data))
+	t.bytes += int64(cap(f.Data))
 }
 
 // shrink lets go of the oldest frames until at most limit bytes are held.
@@ -26,7 +27,7 @@ func (t *tail) shrink(limit int64) {
 		f := t.frames[t.head]
 		t.frames[t.head] = nil
 		t.head++
-		t.bytes -= int64(len(f.Data))
+		t.bytes -= int64(cap(f.Data))
 		t.from = f.End()
 		f.Release()
 	}

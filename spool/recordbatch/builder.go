@@ -29,6 +29,8 @@ type Builder struct {
 	buf []byte
 	// end is where the records end and the open one begins.
 	end int
+	// packed holds the compressed records of the batch that is finished.
+	packed []byte
 }
 
 // NewBuilder returns a builder that compresses with c.
@@ -137,12 +139,18 @@ func (b *Builder) Finish(dst []byte) ([]byte, error) {
 	case b.end-HeaderLen > MaxUncompressed:
 		return nil, fmt.Errorf("recordbatch: a batch of %d bytes is larger than %d", b.end-HeaderLen, MaxUncompressed)
 	}
-	at := len(dst)
-	dst = append(slices.Grow(dst, b.end), b.buf[:HeaderLen]...)
-	dst, err := b.compress.append(dst, b.buf[HeaderLen:b.end])
+	// Compressed in a buffer of our own: what is returned takes no more room than
+	// it needs, and may be kept for long.
+	packed, err := b.compress.append(b.packed[:0], b.buf[HeaderLen:b.end])
 	if err != nil {
 		return nil, err
 	}
+	if b.packed = packed; cap(packed) > keepBuffer {
+		b.packed = nil
+	}
+	at := len(dst)
+	dst = slices.Grow(dst, HeaderLen+len(packed))
+	dst = append(append(dst, b.buf[:HeaderLen]...), packed...)
 	batch := dst[at:]
 	binary.BigEndian.PutUint64(batch[atBaseOffset:], 0)
 	binary.BigEndian.PutUint32(batch[atLength:], uint32(len(batch)-lengthBase))
