@@ -76,7 +76,12 @@ microbench: ## Go benchmarks
 
 .PHONY: bench
 bench: build ## throughput beside the bare loop and the peers on this machine, with the ratios that must hold
-	$(GO) run ./benchmarks --spillway bin/spillway --rounds 5 --assert
+	$(GO) run ./benchmarks --spillway bin/spillway --scenario s1,s2,s3,s4,isolation --rounds 5 --assert
+
+.PHONY: bench-kafka
+bench-kafka: build brokers ## the same to a real Kafka, and while it is away for a minute
+	$(GO) run ./benchmarks --spillway bin/spillway --scenario s5 --rounds 5 --assert
+	$(GO) run ./benchmarks --spillway bin/spillway --scenario s6 --tools spillway --assert
 
 # SOAK_TIME is how long each part takes that is measured by time: the model, and
 # every fuzz target.
