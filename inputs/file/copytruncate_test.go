@@ -1,9 +1,12 @@
 package file
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spillway/spillway/inputs"
 )
 
 func TestCopytruncate(t *testing.T) {
@@ -180,5 +183,53 @@ func TestCopyOfAFileThatIsDeletedAtOnce(t *testing.T) {
 		}
 		b.want("1", "2", "3")
 		b.stop()
+	}
+}
+
+// TestCopyThatTookTheInodeNumberOfADeletedFile: the truncation is noticed before a scan
+// has seen that another file is gone, whose inode number the copy has got.
+func TestCopyThatTookTheInodeNumberOfADeletedFile(t *testing.T) {
+	b := newBench(t)
+	b.cfg.Watch = "poll"
+	b.write("other.log", "x\n")
+	b.write("a.log", strings.Repeat("a line of the log\n", 100))
+	m, err := newMetrics(nil)
+	b.must(err)
+	r := newReader(b.cfg, inputs.Env{Log: slog.New(slog.DiscardHandler)}, m, b.out)
+	defer r.close()
+	lines := 0
+	work := func() {
+		for r.ready.len() > 0 || r.full != nil || len(r.inBatch) > 0 {
+			switch {
+			case r.full != nil:
+				lines += r.full.Len()
+				r.full.Release()
+				r.full = nil
+			case r.ready.len() > 0:
+				r.turn(r.ready.pop())
+			default:
+				r.handOff()
+			}
+		}
+	}
+	r.look()
+	work()
+	other, log := r.found.byPath[b.path("other.log")].file, r.found.byPath[b.path("a.log")].file
+	r.shut(other)
+	b.remove("other.log")
+	b.copy("a.log", "a.log.1")
+	var st stat
+	b.must(statPath(b.path("a.log.1"), &st))
+	if st.inode != other.inode {
+		t.Skip("this file system does not give an inode number away at once")
+	}
+	b.truncate("a.log")
+	b.write("a.log", "2\n")
+	r.turn(log)
+	work()
+	r.look()
+	work()
+	if lines != 102 {
+		t.Fatalf("%d lines, want 102", lines)
 	}
 }

@@ -143,9 +143,10 @@ func copied(f *file) bool {
 	return false
 }
 
-// unread says whether no line of the file has been read as its own.
+// unread says whether no line of the file has been read as its own. A file that is
+// gone may have left its inode number to this one.
 func (r *reader) unread(st *stat) bool {
-	if known := r.files[st.inode]; known != nil {
+	if known := r.files[st.inode]; known != nil && r.same(known, st) {
 		return known.isCopy
 	}
 	s, ok := r.saved.known(st)
@@ -233,6 +234,10 @@ func withinLine(fd int, size int64, at mark) (mark, bool, error) {
 // read on from where f was.
 func (r *reader) adopt(f *file, found *candidate) *file {
 	c := r.files[found.inode]
+	if c != nil && !r.same(c, &found.stat) {
+		r.vanish(c) // its inode number has been given to the copy
+		c = nil
+	}
 	if c == nil {
 		c = &file{path: found.path, fd: -1, source: newSource(found.path)}
 		c.inode, c.birth = found.inode, found.birth
