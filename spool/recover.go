@@ -89,8 +89,23 @@ func (s *Spool) recover() error {
 		if err := s.loadUnsynced(s.segments[len(s.segments)-1]); err != nil {
 			return err
 		}
+		s.syncNames(len(cursors) > 0)
 	}
 	return s.begin(jump || len(s.segments) == 0, p.end)
+}
+
+// syncNames makes the names of the files that are there durable: a former process may
+// have been killed between creating one and syncing its folder. Where that fails, what
+// is not synced is written again, under a name that is.
+func (s *Spool) syncNames(journals bool) {
+	err := s.fs.SyncDir(s.dir)
+	s.syncFailed = err != nil && len(s.unsynced) > 0
+	if journals {
+		err = errors.Join(err, s.fs.SyncDir(s.path("outputs")))
+	}
+	if err != nil {
+		s.log.Error("the spool's folder cannot be synced: a power cut might take its newest files", "error", err)
+	}
 }
 
 // syncEarlier syncs what a life with SyncNever has left: later ones take all but the

@@ -343,3 +343,43 @@ func TestRollingSyncsTheOldSegmentBeforeTheNewOneIsThere(t *testing.T) {
 	}
 	shut(t, s)
 }
+
+// TestNamesAreDurableBeforeWhatIsInThemIsSeen: a process was killed between writing what
+// could not be synced into a new segment and syncing the folder. With sync: always
+// nobody may see of it what a power cut would take.
+func TestNamesAreDurableBeforeWhatIsInThemIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := faultfs.New()
+		o := Options{Outputs: []Output{{ID: "o", Lane: "l"}}, Sync: Sync{Mode: SyncAlways}}
+		s := open(t, fs, o)
+		put(t, s, "l", 1, "a")
+		time.Sleep(time.Second)
+		fs.Inject(func(op faultfs.Op, name string, _ int) *faultfs.Fault {
+			if op == faultfs.OpSyncDir || op == faultfs.OpRemove || op == faultfs.OpSync && strings.HasSuffix(name, "0.log") {
+				return &faultfs.Fault{Err: syscall.EIO, Forget: true}
+			}
+			return nil
+		})
+		put(t, s, "l", 2, "b")
+		time.Sleep(time.Second)
+		after := fs.Kill()
+		s.Stop()
+		s.workers.Wait()
+
+		s = open(t, after, o)
+		c := cursor(t, s, "o")
+		for _, want := range []string{"a", "b"} {
+			f, err := c.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !after.Durable(f.Data) {
+				t.Errorf("the frame of %q is seen, and a power cut would take it", want)
+			}
+			if err := c.Ack(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shut(t, s)
+	})
+}
