@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"cmp"
 	"path/filepath"
 	"slices"
 )
@@ -39,6 +40,7 @@ func (r *reader) compare(c *file) {
 		r.enqueue(c)
 	default:
 		r.extendHead(c)
+		r.note(o) // without it nobody would know, after a crash, that its lines are still to be read
 		r.note(c)
 		r.log.Debug("file is a copy, and not read", "path", c.path, "original", o.path)
 	}
@@ -85,46 +87,114 @@ func (r *reader) diverge(c *file) {
 	r.enqueue(c)
 }
 
+// orphan finds the copies of o, which is not followed any more or not what it
+// was, something else to be. What o had left to read is read from heir, or, if
+// that is nil, from the longest of them; the others are copies of that one.
+func (r *reader) orphan(o, heir *file) {
+	var list []*file
+	for c := range r.copies {
+		if c.original == o && c != heir {
+			r.measure(c)
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b *file) int { return cmp.Compare(b.size, a.size) })
+	for _, c := range list {
+		if heir != nil {
+			c.original = heir
+			r.enqueue(c)
+			continue
+		}
+		if r.settle(c, o) {
+			heir = c
+		}
+	}
+}
+
+// measure finds out the size of c: it may have been met while it was being made.
+func (r *reader) measure(c *file) {
+	var st stat
+	if c.fd >= 0 && statFD(c.fd, &st) == nil || c.fd < 0 && statPath(c.path, &st) == nil && st.inode == c.inode {
+		c.size = st.size
+	}
+}
+
 // settle makes c, the copy of a file that is not followed any more, a file that
-// is read from where o was, or where they were last compared.
-func (r *reader) settle(c, o *file) {
+// is read from where o was; or, if it has turned out to be none, from its
+// beginning. It says whether c is a copy.
+//
+// Where c is shorter than what was read from o, and it is not known any more what
+// that was there, it goes on where they were last compared, at the next line.
+func (r *reader) settle(c, o *file) bool {
 	c.isCopy, c.original, c.unlike = false, nil, nil
 	delete(r.copies, c)
-	if o.offset < c.offset {
-		c.continueAt(o)
+	c.skipping = len(c.tail) > 0 && c.tail[len(c.tail)-1] != '\n'
+	if c.fd < 0 && !r.reopen(c) {
+		return true
+	}
+	at, proven, err := prove(c.fd, c.size, o)
+	switch {
+	case err != nil:
+		r.fail(c, reasonRead, err)
+	case proven:
+		r.startAt(c, o, at)
+		return true
+	case c.size >= o.offset:
+		r.diverge(c)
+		return false
 	}
 	r.note(c)
 	r.enqueue(c)
+	return true
 }
 
 // proofBytes is how much of a file that is gone must be at the beginning of
 // another one for that to be its copy although it goes on.
 const proofBytes = 4 << 10
 
-// copyOfGone says whether c, which is new, is a copy of a file that is gone: one
-// that was read as far as c goes, or so far that it can't be chance. C is then
-// read on from there.
-func (r *reader) copyOfGone(c *file) bool {
+// goneOriginal returns the position of the file, not found so far, that c, which
+// is new and open as fd, is a copy of: one that was read as far as c goes, or so
+// far that it can't be chance.
+func (r *reader) goneOriginal(c *file, fd int) *saved {
 	dir := filepath.Dir(c.path)
 	for _, name := range originals(filepath.Base(c.path)) {
 		for _, s := range r.saved.byPath[filepath.Join(dir, name)] {
-			o := &file{identity: s.identity, content: s.content, skipping: s.skipping}
+			o := &file{identity: s.identity, content: s.content}
 			if s.isCopy || s.offset == 0 || c.size < s.offset || !c.after(o) {
 				continue
 			}
-			at, proven, err := prove(c.fd, c.size, o)
+			at, proven, err := prove(fd, c.size, o)
 			if err != nil {
 				r.fail(c, reasonRead, err)
 				continue
 			}
 			if proven && at.offset == s.offset && (c.size == s.offset || s.offset-s.sumFrom >= proofBytes) {
-				r.log.Info("file is a copy of one that is gone, and read on from there", "path", c.path, "original", s.path)
-				r.startAt(c, o, at)
-				return true
+				return s
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// inherit reads c, which is a copy of the file of s, which is gone, on from where
+// that was. The batch that is being filled says both: nothing of c is lost with s.
+func (r *reader) inherit(c *file, s *saved) {
+	r.log.Info("file is a copy of one that is gone, and read on from there", "path", c.path, "original", s.path)
+	r.startAt(c, s.file(), mark{s.offset, s.sum})
+	r.writeOff(s, c.size)
+}
+
+// writeOff ends what s says: its file is gone, and what was kept of it, up to
+// there, is read as another.
+func (r *reader) writeOff(s *saved, kept int64) {
+	f := s.file()
+	if lost := f.size - max(f.offset, kept); lost > 0 {
+		r.lose(f, lost, "a file went away while it was not being watched")
+	}
+	r.saved.remove(s)
+	f.size = f.offset
+	r.note(f)
+	r.keep(f)
 }
 
 // startAt makes c, which has the same bytes as o up to at, a file that was read
@@ -140,15 +210,4 @@ func (r *reader) startAt(c, o *file, at mark) {
 	r.extendHead(c)
 	r.note(c)
 	r.enqueue(c)
-}
-
-// continueAt makes f, which has the same bytes as o up to there, go on where o
-// was.
-func (f *file) continueAt(o *file) {
-	size := f.size
-	f.content = o.content
-	f.generation, f.size = 0, size
-	f.tail = append(f.tail[:0], o.tail...)
-	f.skipping = o.skipping
-	f.partial, f.need = 0, 0
 }

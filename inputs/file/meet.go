@@ -76,6 +76,7 @@ func (r *reader) resumed(f *file, same bool, st *stat) {
 	}
 	f.size = st.size
 	r.loadTail(f)
+	r.extendHead(f) // it may have been empty: a copy of what it is now is told by its head
 	r.log.Debug("file found again", "path", f.path, "source", f.source, "offset", f.offset)
 }
 
@@ -96,6 +97,13 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 			return nil
 		}
 	}
+	gone := r.goneOriginal(f, fd)
+	if gone != nil && r.meetMoved(gone) {
+		if gone = nil; r.files[f.inode] != nil {
+			closeFD(fd)
+			return nil
+		}
+	}
 	f.source = newSource(f.path)
 	f.tail = make([]byte, 0, tailBytes)
 	r.follow(f, fd)
@@ -103,7 +111,8 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 	r.log.Debug("file found", "path", f.path, "source", f.source)
 	old := r.cfg.IgnoreOlder > 0 && r.now.Sub(time.Unix(0, st.mtime)) > r.cfg.IgnoreOlder
 	switch {
-	case r.copyOfGone(f):
+	case gone != nil:
+		r.inherit(f, gone)
 	case r.nextOriginal(f):
 		f.isCopy = true
 		r.copies[f] = struct{}{}
@@ -211,25 +220,32 @@ func (r *reader) lookFor(s *saved, siblings []sight) (found bool) {
 // miss handles a file that is nowhere: what is left of it is compressed, or, if
 // at least its folder is there, lost.
 func (r *reader) miss(s *saved, rotations []sight) {
-	f := &file{path: s.path, fd: -1}
-	f.resume(s)
-	f.inode, f.birth = s.inode, s.birth
+	f := s.file()
 	var folder stat
-	rest := r.readPacked(f, f.source, rotations)
-	switch {
+	if f.size > f.offset {
+		if c := r.adoptCopy(f, r.knownCopies(rotations)); c != nil {
+			r.writeOff(s, c.size)
+			return
+		}
+	}
+	switch rest := r.readPacked(f, f.source, rotations); {
 	case rest > f.offset: // it goes on, as what was found
 		r.saved.remove(s)
-		return
 	case rest == f.offset:
+		r.writeOff(s, f.size)
 	case f.size > f.offset && statPath(filepath.Dir(f.path), &folder) == nil:
-		r.lose(f, f.size-f.offset, "a file went away while it was not being watched")
-	default:
-		return
+		r.writeOff(s, f.offset)
 	}
-	r.saved.remove(s)
-	f.size = f.offset
-	r.note(f)
-	r.keep(f)
+}
+
+// knownCopies returns those of the siblings that were found to be copies.
+func (r *reader) knownCopies(siblings []sight) (list []sight) {
+	for _, s := range siblings {
+		if c := r.files[s.inode]; c != nil && c.isCopy {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // meetStray takes in the file of s, which is at path now.
@@ -244,15 +260,37 @@ func (r *reader) meetStray(s *saved, path string) bool {
 	if err == nil && st.regular {
 		holds, err = s.holds(fd, st.size)
 	}
-	if err != nil || !holds {
+	if err != nil || !holds && s.born(st.birth) != birthEqual {
 		closeFD(fd)
 		return false
 	}
 	r.saved.remove(s)
 	f.resume(s)
+	f.path = s.path
 	r.follow(f, fd)
+	if path != f.path {
+		r.rename(f, path)
+	}
 	r.stray(f)
-	r.resumed(f, true, &st)
+	r.resumed(f, holds, &st)
 	r.enqueue(f)
 	return true
+}
+
+// meetMoved takes in the file of s if it is not gone: it may have been renamed
+// while this scan looked for it.
+func (r *reader) meetMoved(s *saved) bool {
+	path, ok := r.sibling(s.path, &s.identity)
+	if !ok {
+		return false
+	}
+	at := sight{entry: &entry{path: path}}
+	if statPath(path, &at.stat) != nil {
+		return false
+	}
+	f := r.meet(&at)
+	if f != nil {
+		r.enqueue(f)
+	}
+	return f != nil
 }

@@ -38,7 +38,7 @@ func (r *reader) evict(f *file) {
 	for {
 		var worst *file
 		for _, o := range r.opened {
-			if o != f && o != r.turning && (worst == nil || o.value() < worst.value() || o.value() == worst.value() && o.grown.Before(worst.grown)) {
+			if o != f && o != r.turning && !o.dropped && (worst == nil || o.value() < worst.value() || o.value() == worst.value() && o.grown.Before(worst.grown)) {
 				worst = o
 			}
 		}
@@ -141,10 +141,11 @@ func (r *reader) missing(f *file, err error) {
 
 // drop stops following f. What is left of its copies is theirs to read.
 func (r *reader) drop(f *file) {
+	f.dropped = true
+	r.orphan(f, nil) // while it is known where its lines ended
 	if f.fd >= 0 {
 		r.shut(f)
 	}
-	f.dropped = true
 	delete(r.files, f.inode)
 	delete(r.strays, f)
 	delete(r.copies, f)
@@ -154,11 +155,6 @@ func (r *reader) drop(f *file) {
 		}
 	}
 	r.metrics.files.Dec()
-	for c := range r.copies {
-		if c.original == f {
-			r.settle(c, f)
-		}
-	}
 }
 
 // vanish drops a closed file that is at no path any more. Its position is kept

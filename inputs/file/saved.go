@@ -14,6 +14,14 @@ type saved struct {
 	position record.Position
 }
 
+// file returns the file that s describes, which is not followed.
+func (s *saved) file() *file {
+	f := &file{path: s.path, fd: -1}
+	f.resume(s)
+	f.inode, f.birth = s.inode, s.birth
+	return f
+}
+
 // pool holds the positions to match files with.
 type pool struct {
 	byInode map[uint64][]*saved // by inode number

@@ -104,8 +104,8 @@ func (r *reader) changed(f *file, st *stat) {
 	}
 	f.glimpse = max(f.glimpse, st.size)
 	r.renew(f)
-	if r.full != nil && f.fd >= 0 && st.size > f.size && !f.isCopy {
-		r.unchanged(f, st.size) // its turn may be long in coming: know what would be lost
+	if st.size > f.size && !f.isCopy {
+		r.grew(f, st.size)
 	}
 	switch {
 	case st.size != f.size || st.mtime != f.mtime:
@@ -113,6 +113,15 @@ func (r *reader) changed(f *file, st *stat) {
 	case f.moved && f.size > f.offset && !f.isCopy && r.now.Sub(f.grown) >= r.cfg.CloseAfter:
 		f.ended = true
 		r.enqueue(f)
+	}
+}
+
+// grew looks at what was added to f where its turn may come too late to tell
+// what is lost, or what a copy is a copy of: while the pipeline is full, and as
+// long as nothing but its size would be known of f.
+func (r *reader) grew(f *file, size int64) {
+	if unknown := f.offset == 0 && f.headLen == 0; unknown && (f.fd >= 0 || r.reopen(f)) || r.full != nil && f.fd >= 0 {
+		r.unchanged(f, size)
 	}
 }
 

@@ -35,7 +35,7 @@ func (f *file) cutShort(size int64) bool {
 // filled says both, so that neither is committed without the other.
 func (r *reader) truncated(f *file, st *stat) {
 	was, kept := f.size, f.offset
-	c := r.adoptCopy(f)
+	c := r.adoptCopy(f, rotationsOf(f))
 	if c == nil && f.glimpse > st.size {
 		was = max(was, f.glimpse)
 	}
@@ -56,32 +56,30 @@ func (r *reader) truncated(f *file, st *stat) {
 	default:
 		r.log.Info("file truncated; it is begun again", "path", f.path, "source", f.source)
 	}
-	for other := range r.copies {
-		if other.original == f {
-			r.settle(other, f)
-		}
-	}
+	r.orphan(f, c)
 	f.isCopy, f.original = false, nil
 	delete(r.copies, f)
 	f.generation++
 	f.restart()
-	f.size, f.glimpse, f.mtime, f.grown = st.size, st.size, -1, r.now
-	if f.fd >= 0 {
+	f.size, f.glimpse, f.mtime, f.grown = 0, 0, -1, r.now
+	if f.fd >= 0 || r.reopen(f) { // its copy may have taken its place among the open files
+		f.size, f.glimpse = st.size, st.size
 		r.extendHead(f)
 	}
 	r.note(f)
 	r.enqueue(f)
 }
 
-// adoptCopy looks for the copy of what f was before it was truncated: a file in
-// its folder with a rotation name, not older, not read so far, that holds what
-// was read from f. It returns the copy, set to go on where f was.
-func (r *reader) adoptCopy(f *file) *file {
+// adoptCopy looks for the copy of what f was before it was truncated, or went
+// away: among its siblings with a rotation name, one that is not older, was not
+// read so far and holds what was read from f. It returns the copy, set to go on
+// where f was.
+func (r *reader) adoptCopy(f *file, siblings []sight) *file {
 	if f.isCopy {
 		return nil
 	}
 	var best *candidate
-	for _, s := range rotationsOf(f) {
+	for _, s := range siblings {
 		if !r.unread(&s.stat) || s.birth != 0 && f.birth != 0 && s.birth < f.birth {
 			continue
 		}
