@@ -104,11 +104,12 @@ func (r *reader) changed(f *file, st *stat) {
 	}
 	f.glimpse = max(f.glimpse, st.size)
 	r.renew(f)
+	same := st.size == f.size && st.mtime == f.mtime
 	if st.size > f.size && !f.isCopy {
 		r.grew(f, st.size)
 	}
 	switch {
-	case st.size != f.size || st.mtime != f.mtime:
+	case !same:
 		r.enqueue(f)
 	case f.moved && f.size > f.offset && !f.isCopy && r.now.Sub(f.grown) >= r.cfg.CloseAfter:
 		f.ended = true

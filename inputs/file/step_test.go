@@ -299,3 +299,24 @@ func TestFileThatIsTruncatedAndRenamedOutOfTheGlobWhileDown(t *testing.T) {
 		t.Fatalf("%d bytes are counted as lost", n)
 	}
 }
+
+// The pipeline is full or not: a look at what was added is not its turn.
+func TestGrowthWithinATickOfTheClock(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		b := newBench(t)
+		b.write("a.log", "")
+		tick := time.Now().Add(-time.Hour)
+		b.must(os.Chtimes(b.path("a.log"), tick, tick))
+		s := b.steps()
+		s.look()
+		if full {
+			s.handOff() // waits to be emitted
+		}
+		b.write("a.log", "1\n")
+		b.must(os.Chtimes(b.path("a.log"), tick, tick))
+		s.look()
+		s.emit()
+		s.turns()
+		s.kept("1")
+	}
+}
