@@ -152,13 +152,14 @@ func (r *reader) settle(c, o *file) bool {
 // another one for that to be its copy although it goes on.
 const proofBytes = 4 << 10
 
-// goneOriginal returns the position of the file, not found so far, that c, which
-// is new and open as fd, is a copy of: one that was read as far as c goes, or so
-// far that it can't be chance.
+// goneOriginal returns the position of the file, gone by now, that c, which is
+// new and open as fd, is a copy of: one that was read as far as c goes, or so far
+// that it can't be chance. Files that are not gone, but were renamed while this
+// scan looked for them, it takes in.
 func (r *reader) goneOriginal(c *file, fd int) *saved {
 	dir := filepath.Dir(c.path)
 	for _, name := range originals(filepath.Base(c.path)) {
-		for _, s := range r.saved.byPath[filepath.Join(dir, name)] {
+		for _, s := range slices.Clone(r.saved.byPath[filepath.Join(dir, name)]) {
 			o := &file{identity: s.identity, content: s.content}
 			if s.isCopy || s.offset == 0 || c.size < s.offset || !c.after(o) {
 				continue
@@ -168,7 +169,10 @@ func (r *reader) goneOriginal(c *file, fd int) *saved {
 				r.fail(c, reasonRead, err)
 				continue
 			}
-			if proven && at.offset == s.offset && (c.size == s.offset || s.offset-s.sumFrom >= proofBytes) {
+			if !proven || at.offset < s.offset || r.meetMoved(s) {
+				continue
+			}
+			if c.size == s.offset || s.offset-s.sumFrom >= proofBytes {
 				return s
 			}
 		}

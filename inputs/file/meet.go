@@ -98,11 +98,9 @@ func (r *reader) stranger(f *file, fd int, st *stat) *file {
 		}
 	}
 	gone := r.goneOriginal(f, fd)
-	if gone != nil && r.meetMoved(gone) {
-		if gone = nil; r.files[f.inode] != nil {
-			closeFD(fd)
-			return nil
-		}
+	if r.files[f.inode] != nil {
+		closeFD(fd)
+		return nil
 	}
 	f.source = newSource(f.path)
 	f.tail = make([]byte, 0, tailBytes)
@@ -277,8 +275,7 @@ func (r *reader) meetStray(s *saved, path string) bool {
 	return true
 }
 
-// meetMoved takes in the file of s if it is not gone: it may have been renamed
-// while this scan looked for it.
+// meetMoved takes in the file of s if it is not gone.
 func (r *reader) meetMoved(s *saved) bool {
 	path, ok := r.sibling(s.path, &s.identity)
 	if !ok {

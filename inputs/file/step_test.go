@@ -162,12 +162,13 @@ func TestWhatACopyOfAGoneFileHoldsIsNoLoss(t *testing.T) {
 
 // A name that was listed leads nowhere when the scan comes to it.
 func TestOriginalThatIsRenamedDuringTheFirstScan(t *testing.T) {
-	for _, truncated := range []bool{true, false} {
+	for i := range 4 {
+		truncated, read := i%2 == 0, []int{10, 100}[i/2]
 		b := newBench(t)
-		text, want := b.lines(0, 100)
+		text, want := b.lines(0, read)
 		b.write("a.log", text)
 		b.once()
-		rest, more := b.lines(100, 120)
+		rest, more := b.lines(read, read+20)
 		b.write("a.log", rest)
 		s := b.steps() // knows that there is more, and is killed
 		s.look()
