@@ -321,3 +321,41 @@ func TestGrowthWithinATickOfTheClock(t *testing.T) {
 		s.kept("1")
 	}
 }
+
+// The original of a copy is looked at when the copy is met: that is not its turn.
+func TestOriginalThatHasGrownWithinATickOfTheClock(t *testing.T) {
+	b := newBench(t)
+	b.write("a.log", "")
+	tick := time.Now().Add(-time.Hour)
+	b.must(os.Chtimes(b.path("a.log"), tick, tick))
+	s := b.steps()
+	s.look()
+	b.write("a.log", "1\n")
+	b.must(os.Chtimes(b.path("a.log"), tick, tick))
+	s.check(s.found.byPath[b.path("a.log")].file)
+	s.look()
+	s.turns()
+	s.kept("1")
+}
+
+// The size of a file that was looked at just before its truncation is not that
+// of what it is now.
+func TestFileThatIsCopiedAndTruncatedAfterItsStat(t *testing.T) {
+	b := newBench(t)
+	text, want := b.lines(0, 100)
+	b.write("a.log", text)
+	s := b.steps()
+	s.look()
+	s.turns()
+	f := s.found.byPath[b.path("a.log")].file
+	var before stat
+	b.must(statFD(f.fd, &before))
+	b.copy("a.log", "a.log.1")
+	b.truncate("a.log")
+	text, more := b.lines(100, 120)
+	b.write("a.log", text)
+	s.truncated(f, &before)
+	s.look()
+	s.turns()
+	s.kept(append(want, more...)...)
+}

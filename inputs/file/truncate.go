@@ -19,10 +19,12 @@ func (r *reader) check(f *file) bool {
 	}
 	if f.cutShort(st.size) {
 		r.truncated(f, &st)
-	} else if !r.unchanged(f, st.size) {
 		return false
 	}
-	return f.generation == generation
+	if st.size != f.size {
+		f.mtime = -1 // this is not its turn: the next scan gives it one
+	}
+	return r.unchanged(f, st.size) && f.generation == generation
 }
 
 // cutShort says whether a size is too small for the file that f was.
@@ -63,8 +65,12 @@ func (r *reader) truncated(f *file, st *stat) {
 	f.restart()
 	f.size, f.glimpse, f.mtime, f.grown = 0, 0, -1, r.now
 	if f.fd >= 0 || r.reopen(f) { // its copy may have taken its place among the open files
-		f.size, f.glimpse = st.size, st.size
+		var now stat // what led here was perhaps seen before the truncation
+		if statFD(f.fd, &now) == nil {
+			f.size = now.size
+		}
 		r.extendHead(f)
+		f.glimpse = f.size
 	}
 	r.note(f)
 	r.enqueue(f)
