@@ -177,12 +177,24 @@ func (m *model) holds() {
 func (m *model) die() {
 	m.s.stop()
 	m.s.workers.Wait()
+}
+
+// disk is what is left of the disk at this moment. The cursors' turns are held, so that
+// what the journals lack then is known: the dying process may yet write it, to a disk
+// that nobody sees any more.
+func (m *model) disk(left func() *faultfs.FS) *faultfs.FS {
+	for _, o := range m.outputs {
+		o.c.turn <- struct{}{}
+	}
+	next := left()
 	for _, o := range m.outputs {
 		if len(o.c.backlog) > 0 {
 			m.forgot = true
 			m.tally["acknowledgement forgotten"]++
 		}
+		<-o.c.turn
 	}
+	return next
 }
 
 func (m *model) append(n int) {
@@ -325,7 +337,7 @@ func (m *model) step() {
 		m.open()
 	case n < 97:
 		m.say("kill")
-		next := m.fs.Kill()
+		next := m.disk(m.fs.Kill)
 		m.die()
 		m.collect()
 		m.fs = next
@@ -333,7 +345,7 @@ func (m *model) step() {
 		m.open()
 	default:
 		m.say("power cut")
-		next := m.fs.PowerCut(m.rand)
+		next := m.disk(func() *faultfs.FS { return m.fs.PowerCut(m.rand) })
 		m.die()
 		m.collect()
 		m.fs = next
