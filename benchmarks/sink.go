@@ -73,6 +73,9 @@ func sinkMain(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 // drainPatience is how long connections may stay open once the shipper is known to have ended.
 const drainPatience = 10 * time.Second
 
+// acceptPatience is how long connections that wait may take to be accepted then.
+const acceptPatience = 50 * time.Millisecond
+
 type sink struct {
 	listener net.Listener
 	tally    *tally
@@ -141,8 +144,12 @@ func (s *sink) finish() {
 		_ = conn.SetReadDeadline(time.Now().Add(drainPatience))
 	}
 	s.mu.Unlock()
-	s.listener.Close()
+	// A shipper that had little to say may be gone before it was accepted.
+	if l, ok := s.listener.(*net.TCPListener); ok {
+		_ = l.SetDeadline(time.Now().Add(acceptPatience))
+	}
 	s.readers.Wait()
+	s.listener.Close()
 }
 
 // read accounts for one connection's lines.
