@@ -33,6 +33,7 @@ type reader struct {
 	former  map[string]*file   // by the path that they were renamed from last
 	copies  map[*file]struct{} // files that are compared with their originals
 	opened  []*file
+	head    [headBytes]byte     // for readHead
 	turning *file               // has its turn, and so is not closed for another
 	refused map[string]struct{} // paths that can't be opened, which was said
 	saved   pool

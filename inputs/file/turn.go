@@ -110,6 +110,9 @@ func (r *reader) read(f *file, size int64) (more bool) {
 		if !checked && !r.unchanged(f, size) {
 			return true
 		}
+		if f.offset == 0 && n >= f.headLen {
+			f.setHead(space[:n]) // of what is taken: by now the file may be another
+		}
 		if f.offset == 0 && n > 0 && space[0] == 0 {
 			switch hole, known := r.hole(f); {
 			case !known:
@@ -152,6 +155,7 @@ func (r *reader) want(f *file) int {
 // was truncated and filled again in between is noticed. If so, the size that f
 // was seen to have before is that of the file that was read.
 func (r *reader) unchanged(f *file, size int64) bool {
+	head := r.readHead(f, size) // before the tail: if that is the same, this was
 	var buf [tailBytes]byte
 	n, err := pread(f.fd, buf[:len(f.tail)], f.offset-int64(len(f.tail)))
 	if err != nil {
@@ -160,7 +164,7 @@ func (r *reader) unchanged(f *file, size int64) bool {
 	}
 	if bytes.Equal(buf[:n], f.tail) {
 		f.size = size
-		r.extendHead(f)
+		f.setHead(head)
 		return true
 	}
 	var st stat
@@ -174,17 +178,29 @@ func (r *reader) unchanged(f *file, size int64) bool {
 
 // extendHead makes the head that of the file as it is, up to its full length.
 // What of it was not read yet may have changed.
-func (r *reader) extendHead(f *file) {
-	if int64(f.headLen) <= f.offset && (f.headLen >= headBytes || int64(f.headLen) >= f.size) {
-		return
+func (r *reader) extendHead(f *file) { f.setHead(r.readHead(f, f.size)) }
+
+// readHead returns the beginning of f, which has this size; nil if its head
+// stands for all that it can.
+func (r *reader) readHead(f *file, size int64) []byte {
+	if int64(f.headLen) <= f.offset && (f.headLen >= headBytes || int64(f.headLen) >= size) {
+		return nil
 	}
-	var buf [headBytes]byte
-	n, err := pread(f.fd, buf[:], 0)
+	n, err := pread(f.fd, r.head[:], 0)
 	if err != nil {
+		return nil
+	}
+	return r.head[:n]
+}
+
+// setHead makes head, unless it is nil, the beginning of f.
+func (f *file) setHead(head []byte) {
+	if head == nil {
 		return
 	}
+	n := min(len(head), headBytes)
 	if n >= f.headLen {
-		f.headLen, f.head = n, hashHead(buf[:n])
+		f.headLen, f.head = n, hashHead(head[:n])
 	}
 	if n < headBytes {
 		f.size = min(f.size, int64(n)) // it was truncated just now
