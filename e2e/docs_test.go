@@ -174,12 +174,18 @@ func goSources(t *testing.T) (text string, bases map[string]bool) {
 func TestMetricsThatPagesNameExist(t *testing.T) {
 	p, admin := testkit.NewProgram(t), freeAddress(t)
 	outputs := "encode: {codec: raw}\noutputs: [{file: {path: ./out/all.log}}, {kafka: {brokers: [127.0.0.1:1], topic: lines}}]\n"
-	p.Write(t, configFile, strings.Replace(pipelineYAML(readLogs+outputs), `listen: ""`, "listen: "+admin, 1))
+	inputs := `inputs: [{file: {paths: ["./logs/*.log*"]}}, {kafka: {brokers: [127.0.0.1:1], topics: [lines]}}]` + "\n"
+	p.Write(t, configFile, strings.Replace(pipelineYAML(inputs+outputs), `listen: ""`, "listen: "+admin, 1))
 	p.Start(t, "run", "-c", configFile)
 	var metrics string
 	testkit.WaitFor(t, "the metrics of all components", patient, func() bool {
 		_, metrics = get(admin, "/metrics")
-		return strings.Contains(metrics, "spillway_input_file_files{") && strings.Contains(metrics, "spillway_output_routed_records_total{")
+		for _, one := range []string{"spillway_input_file_files{", "spillway_input_kafka_partitions{", "spillway_delivery_uncertain_total{", "spillway_output_routed_records_total{"} {
+			if !strings.Contains(metrics, one) {
+				return false
+			}
+		}
+		return true
 	})
 	named := regexp.MustCompile("`(spillway_[a-z_]*[a-z])`")
 	checked := 0
