@@ -66,7 +66,7 @@ func (l *deadLetterLane) encode(b *record.Batch, out *encoded) error {
 			return err
 		}
 		open := l.builder.Open()
-		if err := l.close(open, append(open, value...), beside{timestamp: l.now}, out); err != nil {
+		if err := l.close(open, append(open, value...), &beside{timestamp: l.now}, out); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func (m *beside) size() int {
 
 // close ends the record whose value was appended to open, giving buf, and
 // starts a new frame before it if it does not fit.
-func (w *framer) close(open, buf []byte, m beside, out *encoded) error {
+func (w *framer) close(open, buf []byte, m *beside, out *encoded) error {
 	if w.builder.Count() > 0 && len(buf)+m.size() > MaxFrameBytes {
 		value := buf[len(open):]
 		w.builder.Cancel(open)
@@ -103,6 +103,7 @@ func newLane(f framer, c codec.Codec, shape outputs.Shape) *lane {
 // encoded is dropped.
 func (l *lane) encode(b *record.Batch, out *encoded) error {
 	l.begin()
+	var m beside
 	for i := range b.Len() {
 		r := b.Record(i)
 		if r.Fate() != record.Kept {
@@ -115,23 +116,24 @@ func (l *lane) encode(b *record.Batch, out *encoded) error {
 			r.Drop(record.EncodeFailed)
 			continue
 		}
-		if err := l.close(open, buf, l.beside(r), out); err != nil {
+		l.fill(&m, r)
+		if err := l.close(open, buf, &m, out); err != nil {
 			return err
 		}
 	}
 	return l.flush(out)
 }
 
-// beside is what the lane's shape puts beside r's value. It is valid until the next
+// fill makes m what the lane's shape puts beside r's value. It is valid until the next
 // call.
-func (l *lane) beside(r record.Record) beside {
-	m := beside{timestamp: l.now}
+func (l *lane) fill(m *beside, r record.Record) {
+	m.timestamp = l.now
 	if l.shape.EventTime {
 		m.timestamp = r.Time() / int64(time.Millisecond)
 	}
 	m.key, _ = r.Key()
 	if l.shape.Key == nil && l.names == nil {
-		return m
+		return
 	}
 	l.scratch = l.scratch[:0]
 	has := false
@@ -144,7 +146,6 @@ func (l *lane) beside(r record.Record) beside {
 	if has {
 		m.key = l.scratch[:keyEnd]
 	}
-	return m
 }
 
 // fillHeaders appends the headers' values to scratch and makes headers of them. The

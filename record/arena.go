@@ -2,9 +2,6 @@ package record
 
 import "github.com/spillway/spillway/record/jsonscan"
 
-// Span is a stretch of the arena.
-type Span struct{ Off, Len uint32 }
-
 // maxBytes is what offsets of 32 bits can address.
 const maxBytes = 1<<32 - 1
 
@@ -22,7 +19,7 @@ func (b *Batch) Space(n int) []byte {
 func (b *Batch) Commit(n int) Span {
 	off := len(b.arena)
 	b.arena = b.arena[:off+n]
-	return Span{uint32(off), uint32(n)}
+	return Span{Off: uint32(off), Len: uint32(n)}
 }
 
 // Bytes is a view of s, valid until the batch is released. It may be written
@@ -34,7 +31,7 @@ func (b *Batch) Text(s string) Span {
 	b.grow(len(s))
 	off := len(b.arena)
 	b.arena = append(b.arena, s...)
-	return Span{uint32(off), uint32(len(s))}
+	return Span{Off: uint32(off), Len: uint32(len(s))}
 }
 
 // Copy copies p into the arena.
@@ -42,7 +39,7 @@ func (b *Batch) Copy(p []byte) Span {
 	b.grow(len(p))
 	off := len(b.arena)
 	b.arena = append(b.arena, p...)
-	return Span{uint32(off), uint32(len(p))}
+	return Span{Off: uint32(off), Len: uint32(len(p))}
 }
 
 func (b *Batch) grow(n int) {

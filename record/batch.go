@@ -33,15 +33,6 @@ const (
 // Message is the name of the field that holds an input's line.
 const Message = "message"
 
-// Field is one named value of a record.
-type Field struct {
-	Name, Value Span
-	Kind        Kind
-	Form        Form
-	// NameClean says that the name needs no escaping in JSON.
-	NameClean bool
-}
-
 // Batch is a list of records with the source positions they bring along.
 // The zero value is not usable: call [NewBatch].
 type Batch struct {
@@ -123,7 +114,7 @@ func (b *Batch) reset() {
 	b.Appended = nil
 }
 
-var messageName = Span{0, uint32(len(Message))}
+var messageName = Span{Off: 0, Len: uint32(len(Message))}
 
 // Len is the number of records, dropped ones included.
 func (b *Batch) Len() int { return len(b.rows) }
@@ -156,16 +147,19 @@ func (b *Batch) Record(i int) Record { return Record{b: b, i: i} }
 // the line began in the source with index source, seen at time at (Unix
 // nanoseconds).
 func (b *Batch) AddLine(s Span, source int, offset, at int64) Record {
-	b.rows = append(b.rows, row{
-		first: uint32(len(b.fields)), n: 1, room: 1, source: uint32(source),
-		raw: s, time: at, offset: offset,
-	})
+	r := b.AddRecord(source, offset, at)
+	w := r.row()
+	w.n, w.room, w.raw = 1, 1, s
 	b.fields = append(b.fields, Field{Name: messageName, Value: s, Kind: String, NameClean: true})
-	return Record{b, len(b.rows) - 1}
+	return r
 }
 
 // AddRecord adds a record without fields.
 func (b *Batch) AddRecord(source int, offset, at int64) Record {
-	b.rows = append(b.rows, row{first: uint32(len(b.fields)), source: uint32(source), time: at, offset: offset})
-	return Record{b, len(b.rows) - 1}
+	// Filled in in place: a row that is made first and then appended costs twice as much.
+	b.rows = append(b.rows, row{})
+	r := Record{b, len(b.rows) - 1}
+	w := r.row()
+	w.first, w.source, w.time, w.offset = uint32(len(b.fields)), uint32(source), at, offset
+	return r
 }

@@ -14,7 +14,7 @@ func readBlock(b *Batch, block string) {
 	off := s.Off
 	for line := range strings.Lines(block) {
 		text := strings.TrimSuffix(line, "\n")
-		b.AddLine(Span{off, uint32(len(text))}, 0, int64(off-s.Off), 7)
+		b.AddLine(Span{Off: off, Len: uint32(len(text))}, 0, int64(off-s.Off), 7)
 		off += uint32(len(line))
 	}
 }
@@ -46,9 +46,9 @@ func TestBlocksLieTogetherThoughLinesAreAddedBetween(t *testing.T) {
 	b := NewBatch()
 	defer b.Release()
 	first := b.Commit(copy(b.Space(10), "begun, "))
-	b.AddLine(Span{first.Off, 5}, b.Source("a"), 0, 0)
+	b.AddLine(Span{Off: first.Off, Len: 5}, b.Source("a"), 0, 0)
 	second := b.Commit(copy(b.Space(1<<20), "finished"))
-	if got := b.Bytes(Span{first.Off, first.Len + second.Len}); string(got) != "begun, finished" {
+	if got := b.Bytes(Span{Off: first.Off, Len: first.Len + second.Len}); string(got) != "begun, finished" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -1,5 +1,11 @@
 package record
 
+import (
+	"slices"
+
+	"github.com/spillway/spillway/record/field"
+)
+
 // Record is a handle on one record of a batch: two words, not allocated, dead
 // with its batch.
 type Record struct {
@@ -62,9 +68,6 @@ func (r Record) Fields() []Field {
 	return r.b.fields[w.first : w.first+w.n]
 }
 
-// Removed says that the field is gone.
-func (f *Field) Removed() bool { return f.Kind == removed }
-
 // FieldName is the name of f.
 func (r Record) FieldName(f *Field) []byte { return r.b.Bytes(f.Name) }
 
@@ -75,10 +78,10 @@ func (r Record) FieldValue(f *Field) Value { return Value{r.b, f.Value, f.Kind, 
 // before end, which counts from the record's first field.
 func (r Record) find(name string, end int) int {
 	w := r.row()
-	fields := r.b.fields[w.first : int(w.first)+end]
+	fields, arena := r.b.fields[w.first:int(w.first)+end], r.b.arena
 	for i := len(fields) - 1; i >= 0; i-- {
 		f := &fields[i]
-		if int(f.Name.Len) == len(name) && f.Kind != removed && string(r.b.Bytes(f.Name)) == name {
+		if int(f.Name.Len) == len(name) && !f.Removed() && string(arena[f.Name.Off:][:len(name)]) == name {
 			return int(w.first) + i
 		}
 	}
@@ -132,7 +135,7 @@ func (r Record) removeBefore(name string, end int) (found bool) {
 
 func (r Record) removeAt(i int) {
 	r.touch(i)
-	r.b.fields[i].Kind = removed
+	r.b.fields[i].Kind = field.Removed
 }
 
 // RemoveField removes the i-th entry of [Record.Fields].
@@ -178,30 +181,34 @@ func (b *Batch) moveToEnd(w *row) {
 }
 
 // Merge adds the fields that a parser found, in order, and lets them win over
-// existing fields of the same name. If object is not empty, it is the JSON
-// object, in UTF-8 and without line feeds, whose members are exactly these
-// fields: as long as none of them is changed, an encoder may copy it instead of
-// the fields.
-func (r Record) Merge(parsed []Field, object Span) {
+// existing fields of the same name.
+func (r Record) Merge(parsed []Field) {
 	b, w := r.b, r.row()
+	b.openEnd(w)
+	b.fields = append(b.fields, parsed...)
+	r.closeEnd(len(parsed))
+}
+
+// openEnd makes the fields of w the last of the table, where more can be added.
+func (b *Batch) openEnd(w *row) {
 	if int(w.first+w.n) != len(b.fields) {
 		b.moveToEnd(w)
 	}
-	live := w.n
-	for i := range live {
-		if old := &b.fields[w.first+i]; old.Kind != removed && b.named(parsed, old.Name) {
+}
+
+// closeEnd makes the last n fields of the table, which a parser has added, fields of r.
+func (r Record) closeEnd(n int) {
+	b, w := r.b, r.row()
+	parsed := b.fields[len(b.fields)-n:]
+	for i := range w.n {
+		if old := &b.fields[w.first+i]; !old.Removed() && b.named(parsed, old.Name) {
 			r.removeAt(int(w.first + i))
 		}
 	}
-	b.fields = append(b.fields, parsed...)
-	w.n += uint32(len(parsed))
-	if object.Len > 0 && (w.objN == 0 || object.Len > w.object.Len) {
-		w.object, w.objFirst, w.objN = object, live, uint32(len(parsed))
-	}
+	w.n += uint32(n)
 	w.room = w.n + spare
-	for range spare {
-		b.fields = append(b.fields, Field{})
-	}
+	b.fields = slices.Grow(b.fields, spare)
+	b.fields = b.fields[:len(b.fields)+spare] // what they hold is set before it is read
 }
 
 // named says whether one of fields has the name at s.
@@ -213,6 +220,15 @@ func (b *Batch) named(fields []Field, s Span) bool {
 		}
 	}
 	return false
+}
+
+// spells notes that the last n fields of r are what the JSON object at s says, in UTF-8
+// and without line feeds: as long as none of them is changed, an encoder may copy it
+// instead of the fields.
+func (r Record) spells(s Span, n int) {
+	if w := r.row(); w.objN == 0 || s.Len > w.object.Len {
+		w.object, w.objFirst, w.objN = s, w.n-uint32(n), uint32(n)
+	}
 }
 
 // Object returns the text of the JSON object that the fields [first, first+n) of

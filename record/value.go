@@ -4,41 +4,35 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spillway/spillway/record/field"
 	"github.com/spillway/spillway/record/jsonscan"
 )
 
-// Kind is the type of a value.
-type Kind uint8
-
-// The kinds. Numbers are kept as the text they were read as, so that an int64
-// never passes through a float. JSON is the valid text of an object or array, in
-// UTF-8 and without line feeds. The text of a null is empty.
-const (
-	Null Kind = iota
-	String
-	Int
-	Float
-	Bool
-	Time
-	Bytes
-	JSON
-	removed
+// What a field is made of: see the package field.
+type (
+	Span  = field.Span
+	Field = field.Field
+	Kind  = field.Kind
+	Form  = field.Form
 )
 
-var kindNames = [...]string{"null", "string", "int", "float", "bool", "time", "bytes", "json", "removed"}
-
-func (k Kind) String() string { return kindNames[k] }
-
-// Form says how the text of a string relates to JSON.
-type Form uint8
-
+// The kinds of values.
 const (
-	// Plain text may need escaping.
-	Plain Form = iota
-	// Clean text is the same inside JSON quotes.
-	Clean
-	// Escaped text is what stood between JSON quotes, escapes included.
-	Escaped
+	Null   = field.Null
+	String = field.String
+	Int    = field.Int
+	Float  = field.Float
+	Bool   = field.Bool
+	Time   = field.Time
+	Bytes  = field.Bytes
+	JSON   = field.JSON
+)
+
+// The forms of strings.
+const (
+	Plain   = field.Plain
+	Clean   = field.Clean
+	Escaped = field.Escaped
 )
 
 // Value is a value in the arena of a batch.
@@ -66,7 +60,7 @@ func (b *Batch) Int(i int64) Value {
 	b.grow(20)
 	off := len(b.arena)
 	b.arena = strconv.AppendInt(b.arena, i, 10)
-	return Value{b, Span{uint32(off), uint32(len(b.arena) - off)}, Int, Clean}
+	return Value{b, Span{Off: uint32(off), Len: uint32(len(b.arena) - off)}, Int, Clean}
 }
 
 // Float puts a float into the batch, in the shortest form that reads back equal.
@@ -78,7 +72,7 @@ func (b *Batch) Float(f float64) Value {
 	b.grow(32)
 	off := len(b.arena)
 	b.arena = strconv.AppendFloat(b.arena, f, 'g', -1, 64)
-	return Value{b, Span{uint32(off), uint32(len(b.arena) - off)}, Float, Clean}
+	return Value{b, Span{Off: uint32(off), Len: uint32(len(b.arena) - off)}, Float, Clean}
 }
 
 const maxFloat = 0x1p1023 * (1 + (1 - 0x1p-52))
@@ -94,7 +88,7 @@ func (b *Batch) Time(ns int64) Value {
 	b.grow(len(time.RFC3339Nano) + 8)
 	off := len(b.arena)
 	b.arena = time.Unix(0, ns).UTC().AppendFormat(b.arena, time.RFC3339Nano)
-	return Value{b, Span{uint32(off), uint32(len(b.arena) - off)}, Time, Clean}
+	return Value{b, Span{Off: uint32(off), Len: uint32(len(b.arena) - off)}, Time, Clean}
 }
 
 // Kind is the type of v.
@@ -112,7 +106,7 @@ func (v Value) Bytes() []byte { return v.b.Bytes(v.span) }
 
 // Slice is the string made of bytes i to j of v.
 func (v Value) Slice(i, j int) Value {
-	return Value{v.b, Span{v.span.Off + uint32(i), uint32(j - i)}, String, v.form}
+	return Value{v.b, Span{Off: v.span.Off + uint32(i), Len: uint32(j - i)}, String, v.form}
 }
 
 // As is v, taken as another kind. The bytes stay as they are.

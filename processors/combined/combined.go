@@ -74,7 +74,7 @@ func (p *processor) parse(r record.Record, v record.Value) error {
 	p.text(referer, v, e.referer)
 	p.text(agent, v, e.agent)
 	p.text(rest, v, e.rest)
-	r.Merge(p.fields, record.Span{})
+	r.Merge(p.fields)
 	return nil
 }
 

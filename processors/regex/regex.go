@@ -74,6 +74,6 @@ func (p *processor) match(r record.Record, v record.Value) error {
 			p.fields = append(p.fields, p.names[i].Field(v.Slice(from, to)))
 		}
 	}
-	r.Merge(p.fields, record.Span{})
+	r.Merge(p.fields)
 	return nil
 }

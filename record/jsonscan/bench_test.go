@@ -3,6 +3,8 @@ package jsonscan
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/spillway/spillway/record/field"
 )
 
 func BenchmarkScan(b *testing.B) {
@@ -15,8 +17,10 @@ func BenchmarkScan(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))
 			var o Object
+			var members []field.Field
 			for b.Loop() {
-				if err := o.Scan(text); err != nil {
+				var err error
+				if members, err = o.Scan(members[:0], text, 0); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -41,7 +45,7 @@ func BenchmarkPath(b *testing.B) {
 	text := []byte(`{"a":` + logLine + `}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := Path(text, "a.trace_id"); !ok {
+		if _, ok := Path(text, 0, "a.trace_id"); !ok {
 			b.Fatal("not found")
 		}
 	}

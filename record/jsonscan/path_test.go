@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"github.com/spillway/spillway/record/field"
 )
 
 func TestPath(t *testing.T) {
@@ -16,7 +18,6 @@ func TestPath(t *testing.T) {
 		"a.x.2":       `{}`,
 		"a.q":         `3`,
 		"e":           `s`,
-		"n":           `null`,
 		"dup":         `2`,
 		"a.x.3":       "",
 		"a.x.00":      "",
@@ -31,13 +32,20 @@ func TestPath(t *testing.T) {
 		"A":           "",
 		"a.x.1.1.y.0": "",
 	} {
-		m, ok := Path([]byte(text), path)
-		if got := text[m.Start:m.End]; ok != (want != "") || ok && got != want {
+		f, ok := Path([]byte(text), 0, path)
+		if got := text[f.Value.Off:][:f.Value.Len]; ok != (want != "") || ok && got != want {
 			t.Errorf("%q: got %q, %v", path, got, ok)
 		}
 	}
-	if m, _ := Path([]byte(text), "a.x.1.1.y"); m.Kind != String || !m.Escaped {
-		t.Errorf("string is described as %+v", m)
+	if f, _ := Path([]byte(text), 0, "a.x.1.1.y"); f.Kind != field.String || f.Form != field.Escaped {
+		t.Errorf("string is described as %+v", f)
+	}
+	if f, ok := Path([]byte(text), 7, "n"); !ok || f.Kind != field.Null || f.Value.Len > 0 {
+		t.Errorf("null is described as %+v, %v", f, ok)
+	}
+	const base = 1 << 20
+	if f, _ := Path([]byte(text), base, "a.b.c"); text[f.Value.Off-base:][:f.Value.Len] != "2" {
+		t.Errorf("value from another base is described as %+v", f)
 	}
 }
 
@@ -46,12 +54,12 @@ func FuzzPath(f *testing.F) {
 	f.Add([]byte(`[[{"":{"":1}}]]`), "0.0")
 	f.Add([]byte(`{"a":`), "a")
 	f.Fuzz(func(t *testing.T, text []byte, path string) {
-		m, ok := Path(text, path)
-		if !ok {
+		f, ok := Path(text, 0, path)
+		if !ok || f.Kind == field.Null {
 			return
 		}
-		value := text[m.Start:m.End]
-		if m.Kind == String {
+		value := text[f.Value.Off:][:f.Value.Len]
+		if f.Kind == field.String {
 			value = bytes.Join([][]byte{{'"'}, value, {'"'}}, nil)
 		}
 		if !json.Valid(value) {

@@ -5,7 +5,11 @@
 // that whoever needs UTF-8 checks it where [Object.NonASCII] says that there is something to check.
 package jsonscan
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/spillway/spillway/record/field"
+)
 
 // MaxDepth is how deep objects and arrays may be nested, the outermost included.
 const MaxDepth = 1000
@@ -13,90 +17,69 @@ const MaxDepth = 1000
 // MaxBytes is the length of the longest text that is scanned: offsets have 32 bits.
 const MaxBytes = 1<<31 - 1
 
-// Kind is the type of a JSON value.
-type Kind uint8
-
-// The kinds. An Int is a number without fraction and exponent, of any length.
-const (
-	Null Kind = iota
-	String
-	Int
-	Float
-	True
-	False
-	Array
-	Map
-)
-
-// Member is a name and a value, as offsets into the scanned text. Those of names and of string values leave the quotes
-// out. The value of a Map or an Array is its text with the brackets.
-type Member struct {
-	NameStart, NameEnd uint32
-	Start, End         uint32
-	Kind               Kind
-	// NameEscaped and Escaped say that the name, or the string, contains a backslash: see [Unquote].
-	NameEscaped, Escaped bool
-}
-
-// Object is what is known of a scanned object. It is reused from text to text: what it holds is valid until the next
-// [Object.Scan]. The zero value is ready.
+// Object is what is known of a scanned object beside its members. It is reused from text
+// to text. The zero value is ready.
 type Object struct {
-	// Members are the object's members in order, the same name as often as it appears.
-	Members []Member
 	// Start and End are the offsets of the opening brace and after the closing one.
 	Start, End int
 	// NonASCII says that there may be bytes above 0x7f in a string.
 	NonASCII bool
 	// Newline says that there is a line feed between the values: inside strings JSON has none.
 	Newline bool
+	// NameEscaped says that the name of a member contains a backslash: see [Unquote].
+	NameEscaped bool
 
-	err SyntaxError
+	guesses []guess
+	base    uint32 // what the text's own offset is in what the members' offsets count in
+	err     SyntaxError
 }
 
-// Scan scans src, which must be one object with nothing but white space around it. The error is a [*SyntaxError] that
-// belongs to o; Members is then empty.
-func (o *Object) Scan(src []byte) error {
-	o.Members, o.NonASCII, o.Newline = o.Members[:0], false, false
-	if o.scan(src) < 0 {
-		o.Members = o.Members[:0]
+// Scan scans src, which must be one object with nothing but white space around it, and appends its members to
+// members, in order and the same name as often as it appears. Their spans count from the place of which src is
+// at offset base; those of names and of strings leave the quotes out. A name whose NameClean is not set contains
+// a backslash. The error is a [*SyntaxError] that belongs to o; nothing is appended then.
+func (o *Object) Scan(members []field.Field, src []byte, base uint32) ([]field.Field, error) {
+	o.NonASCII, o.Newline, o.NameEscaped, o.base = false, false, false, base
+	scanned, end := o.scan(members, src)
+	if end < 0 {
 		o.err.ends = o.err.Offset == len(src)
-		return &o.err
+		return members, &o.err
 	}
-	return nil
+	return scanned, nil
 }
 
-func (o *Object) scan(src []byte) int {
+func (o *Object) scan(table []field.Field, src []byte) ([]field.Field, int) {
 	if len(src) > MaxBytes {
-		return o.fail(0, tooLong)
+		return nil, o.fail(0, tooLong)
 	}
 	i := o.space(src, 0)
 	if i >= len(src) || src[i] != '{' {
-		return o.fail(i, noObject)
+		return nil, o.fail(i, noObject)
 	}
 	o.Start = i
-	high, i := o.members(src, i+1)
+	table, seen, i := o.members(table, src, i+1)
 	if i < 0 {
-		return i
+		return nil, i
 	}
 	o.End = i
-	o.NonASCII = high&highs != 0
+	o.NonASCII = seen&highs != 0
 	if i = o.space(src, i); i < len(src) {
-		return o.fail(i, trailing)
+		return nil, o.fail(i, trailing)
 	}
-	return i
+	return table, i
 }
 
-// members scans from behind the opening brace to behind the closing one. High has a top bit set if a byte above 0x7f
+// members scans from behind the opening brace to behind the closing one. Seen has a top bit set if a byte above 0x7f
 // was seen.
-func (o *Object) members(src []byte, i int) (high uint64, next int) {
+func (o *Object) members(table []field.Field, src []byte, i int) (_ []field.Field, seen uint64, next int) {
 	i = o.space(src, i)
 	if i < len(src) && src[i] == '}' {
-		return 0, i + 1
+		return table, 0, i + 1
 	}
-	table := o.Members
-	for {
+	base := o.base
+	for k := 0; ; k++ {
 		if i >= len(src) || src[i] != '"' {
-			return 0, o.fail(i, noName)
+			return nil, 0, o.fail(i, noName)
 		}
 		// Members are filled in in place: a struct that is made first and then
 		// appended costs as much as the scan itself.
@@ -105,36 +88,48 @@ func (o *Object) members(src []byte, i int) (high uint64, next int) {
 		}
 		table = table[:len(table)+1]
 		m := &table[len(table)-1]
-		end, seen := o.str(src, i+1)
-		if end < 0 {
-			return 0, end
-		}
-		high |= seen
-		m.NameStart, m.NameEnd, m.NameEscaped = uint32(i+1), uint32(end), seen&escaped != 0
-		i = end + 1
-		if i >= len(src) || src[i] != ':' {
-			if i = o.space(src, i); i >= len(src) || src[i] != ':' {
-				return 0, o.fail(i, noColon)
-			}
-		}
 		i++
+		m.Name.Off = base + uint32(i)
+		if k < len(o.guesses) && i+guessBytes <= len(src) && o.guesses[k].like(src, i) {
+			n := o.guesses[k].size
+			m.Name.Len, m.NameClean = uint32(n), true
+			i += n + len(`":`)
+		} else {
+			end, inName := o.str(src, i)
+			if end < 0 {
+				return nil, 0, end
+			}
+			seen |= inName
+			m.Name.Len, m.NameClean = uint32(end-i), inName&escaped == 0
+			if inName&escaped != 0 {
+				o.NameEscaped = true
+			}
+			colon := o.space(src, end+1)
+			if colon >= len(src) || src[colon] != ':' {
+				return nil, 0, o.fail(colon, noColon)
+			}
+			o.learn(k, src, i, end, inName)
+			i = colon + 1
+		}
 		if i >= len(src) || src[i] <= ' ' {
 			i = o.space(src, i)
 		}
+		var end int
+		var inValue uint64
 		if i < len(src) && src[i] == '"' {
-			end, seen = o.str(src, i+1)
-			m.Kind, m.Start, m.End, m.Escaped = String, uint32(i+1), uint32(end), seen&escaped != 0
+			end, inValue = o.str(src, i+1)
+			m.Kind, m.Form = field.String, formOf(inValue)
+			m.Value = field.Span{Off: base + uint32(i+1), Len: uint32(end - i - 1)}
 			i = end + 1
 		} else {
-			m.Start, m.Escaped = uint32(i), false
-			m.Kind, seen, end = o.other(src, i)
-			m.End = uint32(end)
+			m.Kind, inValue, end = o.other(src, i)
+			m.Value, m.Form = bare(m.Kind, base+uint32(i), uint32(end-i))
 			i = end
 		}
 		if end < 0 {
-			return 0, end
+			return nil, 0, end
 		}
-		high |= seen
+		seen |= inValue
 		if i >= len(src) || src[i] <= ' ' {
 			i = o.space(src, i)
 		}
@@ -146,11 +141,24 @@ func (o *Object) members(src []byte, i int) (high uint64, next int) {
 			continue
 		}
 		if i < len(src) && src[i] == '}' {
-			o.Members = table
-			return high, i + 1
+			return table, seen, i + 1
 		}
-		return 0, o.fail(i, noComma)
+		return nil, 0, o.fail(i, noComma)
 	}
+}
+
+// formOf is the form of the string in which str has seen what it says.
+func formOf(seen uint64) field.Form { return field.Clean + field.Form(seen&escaped) }
+
+// bare is the span and the form of the text of a value without quotes.
+func bare(k field.Kind, off, n uint32) (field.Span, field.Form) {
+	switch k {
+	case field.JSON:
+		return field.Span{Off: off, Len: n}, field.Plain
+	case field.Null:
+		n = 0
+	}
+	return field.Span{Off: off, Len: n}, field.Clean
 }
 
 // space returns the index of the first byte from i on that is not white space.

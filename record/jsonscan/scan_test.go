@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/spillway/spillway/record/field"
 )
 
 // logLine is a line of an application log, about as long as such lines are.
@@ -35,15 +37,20 @@ func TestScanAgreesWithEncodingJSON(t *testing.T) {
 		agree(t, []byte(text))
 	}
 	for _, text := range accepted {
-		if new(Object).Scan([]byte(text)) != nil {
+		if scan(text) != nil {
 			t.Errorf("refused %q", text)
 		}
 	}
 	for _, text := range refused {
-		if new(Object).Scan([]byte(text)) == nil {
+		if scan(text) == nil {
 			t.Errorf("accepted %q", text)
 		}
 	}
+}
+
+func scan[T string | []byte](text T) error {
+	_, err := new(Object).Scan(nil, []byte(text), 0)
+	return err
 }
 
 func FuzzScan(f *testing.F) {
@@ -58,20 +65,74 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// agree fails unless this package and encoding/json see the same in text.
+// FuzzScanAfterAnother scans text with the names guessed that another one had.
+func FuzzScanAfterAnother(f *testing.F) {
+	for _, texts := range similar {
+		f.Add([]byte(texts[0]), []byte(texts[1]))
+	}
+	f.Fuzz(func(t *testing.T, before, text []byte) {
+		if len(text) >= MaxDepth {
+			t.Skip("may be nested deeper than we go")
+		}
+		var o Object
+		o.Scan(nil, before, 0)
+		agreeOn(t, &o, text)
+	})
+}
+
+// similar are pairs of texts of which the second looks like the first for a while.
+var similar = [][2]string{
+	{logLine, logLine},
+	{logLine, strings.ToUpper(logLine)},
+	{`{"a":1,"b":2,"padding":"0123456789abcdef"}`, `{"a":1,"b" :2,"padding":"0123456789abcdef"}`},
+	{`{"a":1,"b":2,"padding":"0123456789abcdef"}`, `{"a":1,"b"}  ,"padding":"0123456789abcdef"}`},
+	{`{"a":1,"padding":"0123456789abcdef"}`, `{"a\":1,"padding":"0123456789abcdef"}`},
+	{`{"a\"":1,"padding":"0123456789abcdef"}`, `{"a\"":1,"padding":"0123456789abcdef"}`},
+	{`{"é":1,"padding":"0123456789abcdef"}`, `{"é":1,"padding":"0123456789abcdef"}`},
+	{`{"":1,"padding":"0123456789abcdef"}`, `{"":1,"padding":"0123456789abcdef"}`},
+	{`{"of_14_letters_":1,"padding":"0123456789"}`, `{"of_14_letters_":1,"padding":"0123456789"}`},
+	{`{"of_15_letters__":1,"padding":"0123456789"}`, `{"of_15_letters__":1,"padding":"0123456789"}`},
+	{`{"last":"0123456789abcdef"}`, `{"last":1}`},
+	{`{"last":"0123456789abcdef"}`, `{"last":`},
+	{`{"a":1}`, "{\"" + strings.Repeat("\x00", 20)},
+	{`{` + strings.Repeat(`"a":1,`, maxGuesses+1) + `"b":2}`, `{` + strings.Repeat(`"a":1,`, maxGuesses+1) + `"c":"0123456789abcdef"}`},
+}
+
+func TestNamesAreGuessed(t *testing.T) {
+	for _, texts := range similar {
+		var o Object
+		o.Scan(nil, []byte(texts[0]), 0)
+		agreeOn(t, &o, []byte(texts[1]))
+	}
+	var o Object
+	o.Scan(nil, []byte(logLine), 0)
+	for _, at := range []int{len(`{"`), strings.Index(logLine, "duration_ms")} {
+		if !slices.ContainsFunc(o.guesses, func(g guess) bool { return g.like([]byte(logLine), at) }) {
+			t.Errorf("the name at %d was not learnt", at)
+		}
+	}
+}
+
+// agree fails unless this package and encoding/json see the same in text, at first sight and at the second.
 func agree(t *testing.T, text []byte) {
 	t.Helper()
 	if valid := json.Valid(text); Valid(text) != valid {
 		t.Fatalf("%q: valid is %v for encoding/json", text, valid)
 	}
 	var o Object
-	err := o.Scan(text)
+	agreeOn(t, &o, text)
+	agreeOn(t, &o, text)
+}
+
+func agreeOn(t *testing.T, o *Object, text []byte) {
+	t.Helper()
+	members, err := o.Scan(nil, text, 0)
 	wanted := json.Valid(text) && bytes.TrimLeft(text, " \t\r\n")[0] == '{'
 	if (err == nil) != wanted {
 		t.Fatalf("%q: error is %v, encoding/json accepts: %v", text, err, wanted)
 	}
 	if err != nil {
-		checkError(t, text, err, o)
+		checkError(t, text, err, members)
 		return
 	}
 	if !o.NonASCII && slices.ContainsFunc(text, func(c byte) bool { return c >= 0x80 }) {
@@ -85,18 +146,18 @@ func agree(t *testing.T, text []byte) {
 	if _, err := dec.Token(); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range o.Members {
+	for _, m := range members {
 		checkMember(t, text, m, dec)
 	}
 	if dec.More() {
-		t.Fatalf("%q: members are missing after %d", text, len(o.Members))
+		t.Fatalf("%q: members are missing after %d", text, len(members))
 	}
 }
 
-func checkError(t *testing.T, text []byte, err error, o Object) {
+func checkError(t *testing.T, text []byte, err error, members []field.Field) {
 	t.Helper()
 	var syntax *SyntaxError
-	if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(text) || len(o.Members) > 0 {
+	if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(text) || len(members) > 0 {
 		t.Fatalf("%q: unusable error %#v", text, err)
 	}
 	// Up to the offset the text must be the beginning of something valid: what encoding/json complains about lies
@@ -108,25 +169,25 @@ func checkError(t *testing.T, text []byte, err error, o Object) {
 	}
 }
 
-func checkMember(t *testing.T, text []byte, m Member, dec *json.Decoder) {
+func checkMember(t *testing.T, text []byte, m field.Field, dec *json.Decoder) {
 	t.Helper()
 	name, err := dec.Token()
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
-	rawName := text[m.NameStart:m.NameEnd]
+	rawName := text[m.Name.Off:][:m.Name.Len]
 	if got := string(Unquote(nil, rawName)); got != name {
 		t.Fatalf("%q: name %q, want %q", text, got, name)
 	}
-	if m.NameEscaped != bytes.Contains(rawName, []byte(`\`)) {
+	if m.NameClean == bytes.Contains(rawName, []byte(`\`)) {
 		t.Fatalf("%q: wrong flag on name %q", text, rawName)
 	}
 	var raw json.RawMessage
 	if err := dec.Decode(&raw); err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
-	value := text[m.Start:m.End]
-	if m.Kind == String {
+	value := text[m.Value.Off:][:m.Value.Len]
+	if m.Kind == field.String {
 		var want string
 		if err := json.Unmarshal(raw, &want); err != nil {
 			t.Fatal(err)
@@ -134,37 +195,36 @@ func checkMember(t *testing.T, text []byte, m Member, dec *json.Decoder) {
 		if got := string(Unquote(nil, value)); got != want {
 			t.Fatalf("%q: string %q, want %q", text, got, want)
 		}
-		if m.Escaped != bytes.Contains(value, []byte(`\`)) {
+		if (m.Form == field.Escaped) != bytes.Contains(value, []byte(`\`)) {
 			t.Fatalf("%q: wrong flag on %q", text, value)
 		}
 		raw = raw[1 : len(raw)-1]
 	}
+	if m.Kind == field.Null {
+		value = []byte("null")[m.Value.Len:]
+	}
 	if !bytes.Equal(value, raw) {
 		t.Fatalf("%q: value %q, want %q", text, value, raw)
 	}
-	if want := kindOf(raw, m.Kind == String); m.Kind != want {
+	if want := kindOf(raw, m.Kind == field.String); m.Kind != want {
 		t.Fatalf("%q: kind of %q is %d, want %d", text, raw, m.Kind, want)
 	}
 }
 
-func kindOf(raw []byte, quoted bool) Kind {
+func kindOf(raw []byte, quoted bool) field.Kind {
 	switch {
 	case quoted:
-		return String
-	case raw[0] == '{':
-		return Map
-	case raw[0] == '[':
-		return Array
-	case string(raw) == "true":
-		return True
-	case string(raw) == "false":
-		return False
+		return field.String
+	case raw[0] == '{', raw[0] == '[':
+		return field.JSON
+	case string(raw) == "true", string(raw) == "false":
+		return field.Bool
 	case string(raw) == "null":
-		return Null
+		return field.Null
 	case bytes.ContainsAny(raw, ".eE"):
-		return Float
+		return field.Float
 	}
-	return Int
+	return field.Int
 }
 
 func TestNestingIsBounded(t *testing.T) {
@@ -176,14 +236,13 @@ func TestNestingIsBounded(t *testing.T) {
 			}
 			return []byte(`{"a":` + opening + strings.Repeat(pair[1:], depth-1) + "}")
 		}
-		var o Object
-		if err := o.Scan(nested(MaxDepth)); err != nil {
+		if err := scan(nested(MaxDepth)); err != nil {
 			t.Errorf("%s nested %d deep: %v", pair, MaxDepth, err)
 		}
-		if err := o.Scan(nested(MaxDepth + 1)); err == nil || !strings.Contains(err.Error(), "nested") {
+		if err := scan(nested(MaxDepth + 1)); err == nil || !strings.Contains(err.Error(), "nested") {
 			t.Errorf("%s nested %d deep: %v", pair, MaxDepth+1, err)
 		}
-		if err := o.Scan(bytes.Repeat([]byte(`{"a":`), 1<<20)); err == nil {
+		if err := scan(bytes.Repeat([]byte(`{"a":`), 1<<20)); err == nil {
 			t.Error("a million open objects passed")
 		}
 	}
@@ -205,7 +264,7 @@ func TestErrorNamesTheByte(t *testing.T) {
 		`{"a":[1,2}`:     "invalid JSON: expected a comma or the closing bracket at byte 9",
 		``:               "invalid JSON: expected an object, but the text ends",
 	} {
-		err := new(Object).Scan([]byte(text))
+		err := scan(text)
 		if err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
@@ -232,8 +291,8 @@ func FuzzUnquote(f *testing.F) {
 func TestScanDoesNotAllocate(t *testing.T) {
 	var o Object
 	good, bad := []byte(logLine), []byte(logLine[:200])
-	o.Scan(good)
-	if n := testing.AllocsPerRun(100, func() { o.Scan(good); o.Scan(bad) }); n != 0 {
+	members, _ := o.Scan(nil, good, 0)
+	if n := testing.AllocsPerRun(100, func() { o.Scan(members[:0], good, 0); o.Scan(members[:0], bad, 0) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -3,6 +3,8 @@ package jsonscan
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/spillway/spillway/record/field"
 )
 
 // escaped is set, in what str reports to have seen, when the string holds a backslash.
@@ -21,18 +23,16 @@ func stops(w uint64) uint64 {
 }
 
 // str scans a string from behind its opening quote and returns the index of the closing one. Seen holds the flag
-// escaped, and a top bit if there may be a byte above 0x7f.
+// escaped, and a top bit if there may be a byte above 0x7f in the string or after it.
 func (o *Object) str(src []byte, i int) (end int, seen uint64) {
 	for i+8 <= len(src) {
 		w := binary.LittleEndian.Uint64(src[i:])
 		m := stops(w)
+		seen |= w & highs
 		if m == 0 {
-			seen |= w & highs
 			i += 8
 			continue
 		}
-		// Only the bytes before the first stop belong to the string.
-		seen |= w & highs & (m&-m - 1)
 		i += bits.TrailingZeros64(m) >> 3
 		if src[i] == '"' {
 			return i, seen
@@ -85,35 +85,35 @@ func (o *Object) escape(src []byte, i int) int {
 }
 
 // value scans any value at i and returns the index after it.
-func (o *Object) value(src []byte, i int) (k Kind, seen uint64, next int) {
+func (o *Object) value(src []byte, i int) (k field.Kind, seen uint64, next int) {
 	if i < len(src) && src[i] == '"' {
 		end, seen := o.str(src, i+1)
 		if end < 0 {
-			return String, 0, end
+			return field.String, 0, end
 		}
-		return String, seen, end + 1
+		return field.String, seen, end + 1
 	}
 	return o.other(src, i)
 }
 
 // other scans a value that is not a string.
-func (o *Object) other(src []byte, i int) (k Kind, seen uint64, next int) {
+func (o *Object) other(src []byte, i int) (k field.Kind, seen uint64, next int) {
 	if i >= len(src) {
 		return 0, 0, o.fail(i, noValue)
 	}
 	switch src[i] {
 	case '{':
 		seen, next = o.container(src, i)
-		return Map, seen, next
+		return field.JSON, seen, next
 	case '[':
 		seen, next = o.container(src, i)
-		return Array, seen, next
+		return field.JSON, seen, next
 	case 't':
-		return True, 0, o.literal(src, i, "true")
+		return field.Bool, 0, o.literal(src, i, "true")
 	case 'f':
-		return False, 0, o.literal(src, i, "false")
+		return field.Bool, 0, o.literal(src, i, "false")
 	case 'n':
-		return Null, 0, o.literal(src, i, "null")
+		return field.Null, 0, o.literal(src, i, "null")
 	}
 	k, next = o.number(src, i)
 	return k, 0, next
@@ -131,7 +131,7 @@ func (o *Object) literal(src []byte, i int, text string) int {
 	return i + len(text)
 }
 
-func (o *Object) number(src []byte, i int) (Kind, int) {
+func (o *Object) number(src []byte, i int) (field.Kind, int) {
 	if src[i] == '-' {
 		i++
 	}
@@ -143,7 +143,7 @@ func (o *Object) number(src []byte, i int) (Kind, int) {
 	case src[first] == '0' && i > first+1:
 		return 0, o.fail(first+1, leadingZero)
 	case i >= len(src) || src[i] != '.' && src[i]|0x20 != 'e':
-		return Int, i
+		return field.Int, i
 	}
 	if src[i] == '.' {
 		first = i + 1
@@ -160,10 +160,18 @@ func (o *Object) number(src []byte, i int) (Kind, int) {
 			return 0, o.fail(i, noDigit)
 		}
 	}
-	return Float, i
+	return field.Float, i
 }
 
+// digits returns the index of the first byte from i on that is no digit.
 func digits(src []byte, i int) int {
+	for i+8 <= len(src) {
+		w := binary.LittleEndian.Uint64(src[i:]) ^ ones*'0' // a digit becomes its value
+		if m := (w + ones*(0x7f-9) | w) & highs; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		i += 8
+	}
 	for i < len(src) && src[i]-'0' <= 9 {
 		i++
 	}

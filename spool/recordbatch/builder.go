@@ -8,9 +8,8 @@ import (
 	"slices"
 )
 
-// prefixRoom is what an open record leaves free before its value: for the fields
-// there, at most 31 bytes, and a short key. A longer key moves the value.
-const prefixRoom = 40
+// maxRoom bounds what an open record leaves free before its value, in bytes.
+const maxRoom = 256
 
 // keepBuffer bounds the buffer that a [Builder] or a [Reader] keeps from one batch
 // to the next, in bytes: several of the largest usual frames, but not one giant
@@ -29,6 +28,9 @@ type Builder struct {
 	buf []byte
 	// end is where the records end and the open one begins.
 	end int
+	// room is what an open record leaves free before its value: what the last one
+	// needed for its fields and its key. One that needs another room moves its value.
+	room int
 	// packed holds the compressed records of the batch that is finished.
 	packed []byte
 }
@@ -63,8 +65,8 @@ func (b *Builder) Len() int { return b.end }
 // value; the bytes already in it are room for the record's prefix and the batch so
 // far. The slice is valid until Close or Cancel, one of which must follow.
 func (b *Builder) Open() []byte {
-	b.buf = slices.Grow(b.buf[:b.end], prefixRoom)
-	return b.buf[:b.end+prefixRoom]
+	b.buf = slices.Grow(b.buf[:b.end], b.room)
+	return b.buf[:b.end+b.room]
 }
 
 // Cancel drops the open record. buf is what Open returned, whatever was appended.
@@ -78,15 +80,15 @@ func (b *Builder) Close(buf, key []byte, headers ...RecordHeader) {
 
 // CloseAt is Close with a timestamp of the record's own, in Unix milliseconds.
 func (b *Builder) CloseAt(buf, key []byte, timestamp int64, headers ...RecordHeader) {
-	value := len(buf) - b.end - prefixRoom
+	value := len(buf) - b.end - b.room
 	buf = appendHeaders(buf, headers)
-	body := len(buf) - b.end - prefixRoom
+	body := len(buf) - b.end - b.room
 	if b.count == 0 {
 		b.latest = timestamp
 	}
 	b.latest = max(b.latest, timestamp)
 
-	var fields [prefixRoom]byte
+	var fields [4 * binary.MaxVarintLen64]byte
 	p := append(fields[:0], 0) // attributes
 	p = binary.AppendVarint(p, timestamp-b.base)
 	p = binary.AppendVarint(p, int64(b.count))
@@ -97,10 +99,12 @@ func (b *Builder) CloseAt(buf, key []byte, timestamp int64, headers ...RecordHea
 	n := binary.PutVarint(length[:], int64(len(p)+len(key)+body))
 
 	prefix := n + len(p) + len(key)
-	if prefix > prefixRoom {
-		buf = slices.Grow(buf, prefix-prefixRoom)[:len(buf)+prefix-prefixRoom]
+	if prefix != b.room {
+		moved := buf[b.end+b.room:]
+		buf = slices.Grow(buf, max(prefix-b.room, 0))[:b.end+prefix+body]
+		copy(buf[b.end+prefix:], moved)
+		b.room = min(prefix, maxRoom)
 	}
-	copy(buf[b.end+prefix:], buf[b.end+prefixRoom:b.end+prefixRoom+body])
 	at := b.end
 	at += copy(buf[at:], length[:n])
 	at += copy(buf[at:], p[:beforeKey])
