@@ -16,7 +16,7 @@ type bound struct {
 // bounds are what --assert holds. The bare loop is Spillway's yardstick, and cat is the bare loop's, so that the
 // yardstick can't shrink unseen.
 var bounds = []bound{
-	{"s1", "bare", "cat", 0.70},
+	{"s1", "bare", "cat", 0.60},
 	{"s1", "spillway", "bare", 0.40},
 	{"s2", "spillway", "bare", 0.50},
 	{"s3", "spillway", "bare", 0.50},
