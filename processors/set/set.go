@@ -9,8 +9,7 @@ import (
 type processor struct {
 	assignments []assignment
 	names       []record.Name
-	values      []record.Value // of the constants, made once per batch
-	made        []record.Value // of all fields, for one record
+	values      []record.Value // of the constants, made once per batch; of the templates, for one record
 	scratch     []byte
 }
 
@@ -58,8 +57,6 @@ func (a *assignment) value(b *record.Batch) record.Value {
 // set fills in all templates before it sets the first field, so that the order
 // does not matter.
 func (p *processor) set(r record.Record) {
-	b := r.Batch()
-	p.made = append(p.made[:0], p.values...)
 	for i := range p.assignments {
 		t := p.assignments[i].template
 		if t == nil {
@@ -70,9 +67,10 @@ func (p *processor) set(r record.Record) {
 			r.Reject("set " + p.assignments[i].field + ": there is no field " + t.Missing(r))
 			return
 		}
-		p.made[i] = b.Value(b.Copy(p.scratch), record.String, record.Plain)
+		b := r.Batch()
+		p.values[i] = b.Value(b.Copy(p.scratch), record.String, record.Plain)
 	}
-	for i, v := range p.made {
-		r.Set(p.names[i], v)
+	for i := range p.values {
+		r.Set(p.names[i], p.values[i])
 	}
 }

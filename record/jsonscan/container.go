@@ -21,7 +21,7 @@ func (o *Object) container(src []byte, i int) (high uint64, next int) {
 	object := src[i] == '{'
 	open.push(0, object)
 	i = o.space(src, i+1)
-	if i < len(src) && src[i] == closing(object) {
+	if at(src, i) == closing(object) {
 		return high, i + 1
 	}
 	for {
@@ -33,13 +33,13 @@ func (o *Object) container(src []byte, i int) (high uint64, next int) {
 			}
 			high |= seen
 		}
-		if i < len(src) && src[i]|0x20 == '{' {
+		if at(src, i)|0x20 == '{' {
 			if depth++; depth+1 >= MaxDepth {
 				return 0, o.fail(i, tooDeep)
 			}
 			object = src[i] == '{'
 			open.push(depth, object)
-			if i = o.space(src, i+1); i >= len(src) || src[i] != closing(object) {
+			if i = o.space(src, i+1); at(src, i) != closing(object) {
 				continue
 			}
 		} else {
@@ -49,14 +49,14 @@ func (o *Object) container(src []byte, i int) (high uint64, next int) {
 			}
 			high |= seen
 			i = o.space(src, end)
-			if i < len(src) && src[i] == ',' {
+			if at(src, i) == ',' {
 				i = o.space(src, i+1)
 				continue
 			}
 		}
 		// A container ends at i, or the text is wrong.
 		for {
-			if i >= len(src) || src[i] != closing(object) {
+			if at(src, i) != closing(object) {
 				return 0, o.fail(i, noComma)
 			}
 			i++
@@ -65,7 +65,7 @@ func (o *Object) container(src []byte, i int) (high uint64, next int) {
 			}
 			object = open.object(depth)
 			i = o.space(src, i)
-			if i < len(src) && src[i] == ',' {
+			if at(src, i) == ',' {
 				i = o.space(src, i+1)
 				break
 			}
@@ -82,14 +82,14 @@ func closing(object bool) byte {
 
 // name scans a member's name and colon from i on and returns the index of its value.
 func (o *Object) name(src []byte, i int) (next int, seen uint64) {
-	if i >= len(src) || src[i] != '"' {
+	if at(src, i) != '"' {
 		return o.fail(i, noName), 0
 	}
 	end, seen := o.str(src, i+1)
 	if end < 0 {
 		return end, 0
 	}
-	if i = o.space(src, end+1); i >= len(src) || src[i] != ':' {
+	if i = o.space(src, end+1); at(src, i) != ':' {
 		return o.fail(i, noColon), 0
 	}
 	return o.space(src, i+1), seen

@@ -18,9 +18,9 @@ const (
 // never is a guess that no text is like: it has a bit that its mask leaves out.
 var never = guess{text: [2]uint64{1, 0}}
 
-// like says whether the text from i on, which has at least guessBytes bytes, begins as guessed.
-func (g *guess) like(src []byte, i int) bool {
-	v, w := binary.LittleEndian.Uint64(src[i:]), binary.LittleEndian.Uint64(src[i+8:])
+// like says whether src, of at least guessBytes bytes, begins as guessed.
+func (g *guess) like(src []byte) bool {
+	v, w := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
 	return (v&g.mask[0]^g.text[0])|(w&g.mask[1]^g.text[1]) == 0
 }
 

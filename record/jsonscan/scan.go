@@ -78,7 +78,7 @@ func (o *Object) members(table []field.Field, src []byte, i int) (_ []field.Fiel
 	}
 	base := o.base
 	for k := 0; ; k++ {
-		if i >= len(src) || src[i] != '"' {
+		if at(src, i) != '"' {
 			return nil, 0, o.fail(i, noName)
 		}
 		// Members are filled in in place: a struct that is made first and then
@@ -90,7 +90,7 @@ func (o *Object) members(table []field.Field, src []byte, i int) (_ []field.Fiel
 		m := &table[len(table)-1]
 		i++
 		m.Name.Off = base + uint32(i)
-		if k < len(o.guesses) && i+guessBytes <= len(src) && o.guesses[k].like(src, i) {
+		if k < len(o.guesses) && i+guessBytes <= len(src) && o.guesses[k].like(src[i:]) {
 			n := o.guesses[k].size
 			m.Name.Len, m.NameClean = uint32(n), true
 			i += n + len(`":`)
@@ -105,18 +105,18 @@ func (o *Object) members(table []field.Field, src []byte, i int) (_ []field.Fiel
 				o.NameEscaped = true
 			}
 			colon := o.space(src, end+1)
-			if colon >= len(src) || src[colon] != ':' {
+			if at(src, colon) != ':' {
 				return nil, 0, o.fail(colon, noColon)
 			}
 			o.learn(k, src, i, end, inName)
 			i = colon + 1
 		}
-		if i >= len(src) || src[i] <= ' ' {
+		if at(src, i) <= ' ' {
 			i = o.space(src, i)
 		}
 		var end int
 		var inValue uint64
-		if i < len(src) && src[i] == '"' {
+		if at(src, i) == '"' {
 			end, inValue = o.str(src, i+1)
 			m.Kind, m.Form = field.String, formOf(inValue)
 			m.Value = field.Span{Off: base + uint32(i+1), Len: uint32(end - i - 1)}
@@ -130,21 +130,28 @@ func (o *Object) members(table []field.Field, src []byte, i int) (_ []field.Fiel
 			return nil, 0, end
 		}
 		seen |= inValue
-		if i >= len(src) || src[i] <= ' ' {
+		if at(src, i) <= ' ' {
 			i = o.space(src, i)
 		}
-		if i+1 < len(src) && src[i] == ',' {
-			i++
-			if src[i] <= ' ' {
+		switch at(src, i) {
+		case ',':
+			if i++; at(src, i) <= ' ' {
 				i = o.space(src, i)
 			}
-			continue
-		}
-		if i < len(src) && src[i] == '}' {
+		case '}':
 			return table, seen, i + 1
+		default:
+			return nil, 0, o.fail(i, noComma)
 		}
-		return nil, 0, o.fail(i, noComma)
 	}
+}
+
+// at is the byte at i, or 0, which stands nowhere in JSON, behind the end.
+func at(src []byte, i int) byte {
+	if uint(i) < uint(len(src)) {
+		return src[i]
+	}
+	return 0
 }
 
 // formOf is the form of the string in which str has seen what it says.

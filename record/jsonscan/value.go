@@ -34,7 +34,7 @@ func (o *Object) str(src []byte, i int) (end int, seen uint64) {
 			continue
 		}
 		i += bits.TrailingZeros64(m) >> 3
-		if src[i] == '"' {
+		if at(src, i) == '"' {
 			return i, seen
 		}
 		if i = o.escape(src, i); i < 0 {
