@@ -63,7 +63,7 @@ check: docs ## format, vet, lint, import levels, generated pages, go.mod
 	$(GO) run $(STATICCHECK) -tags failpoints ./...
 	$(GO) test ./internal/houserules
 	$(GO) mod tidy -diff
-	GOARCH=arm64 $(GO) build ./...
+	GOARCH=arm64 $(GO) build -pgo=off ./...
 	@stale=$$(git status --porcelain -- docs/reference); test -z "$$stale" || { echo "$$stale"; echo 'these pages were out of date: commit what make docs wrote'; exit 1; }
 
 .PHONY: docs
@@ -73,6 +73,16 @@ docs: build ## write docs/reference from the code
 .PHONY: microbench
 microbench: ## Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# What cmd/spillway is compiled for (go.dev/doc/pgo): the benchmarks of the data path.
+.PHONY: pgo
+pgo: ## renew cmd/spillway/default.pgo, which says where time goes
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for p in pipeline processors/all inputs/file; do \
+	  test="$$dir/$${p//\//-}"; $(GO) test -trimpath -c -o "$$test" "./$$p"; \
+	  (cd "$$p" && "$$test" -test.run '^$$' -test.bench 'Worker|ThousandLines|BenchmarkRead' -test.benchtime 3s -test.cpuprofile "$$test.prof"); \
+	done; \
+	$(GO) tool pprof -proto "$$dir"/*.prof > cmd/spillway/default.pgo
 
 .PHONY: bench
 bench: build ## throughput beside the bare loop and the peers on this machine, with the ratios that must hold
