@@ -118,7 +118,7 @@ type Options struct {
 const (
 	defaultSegmentBytes = 64 << 20
 	defaultMaxBytes     = 4 << 30
-	defaultTailBytes    = 16 << 20
+	defaultTailBytes    = 4 << 20
 	defaultForgetAfter  = 7 * 24 * time.Hour
 
 	// unsyncedMax is how much may wait for a sync; it is kept in memory.
