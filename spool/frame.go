@@ -61,6 +61,15 @@ func (f *Frame) Release() {
 // Records makes r iterate over the records of the frame.
 func (f *Frame) Records(r *recordbatch.Reader) error { return r.Reset(f.Data) }
 
+// Checksum is the CRC-32C in the frame's header; 0 if there is none.
+func (f *Frame) Checksum() uint32 {
+	h, err := recordbatch.ParseHeader(f.Data)
+	if err != nil {
+		return 0
+	}
+	return h.CRC
+}
+
 // Staged is what an output noted about a frame before it sent it.
 type Staged struct {
 	// Offset is the first record of the frame, End the one after its last.

@@ -2,7 +2,6 @@ package spool
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,7 +12,7 @@ import (
 // before. It survives kill -9 once it returns; where the spool syncs always, a power
 // cut too. While the journal cannot be written it waits, as long as the spool is open.
 func (c *Cursor) Stage(f *Frame, note []byte) error {
-	st := Staged{Offset: f.Base, End: f.End(), Checksum: checksum(f.Data), Note: slices.Clone(note)}
+	st := Staged{Offset: f.Base, End: f.End(), Checksum: f.Checksum(), Note: slices.Clone(note)}
 	err := c.inTurn(func() error {
 		c.s.mu.Lock()
 		g := c.find(f)
@@ -53,9 +52,6 @@ func (c *Cursor) inTurn(do func() error) error {
 	defer func() { <-c.turn }()
 	return do()
 }
-
-// checksum is the CRC-32C in the header of a record batch.
-func checksum(batch []byte) uint32 { return binary.BigEndian.Uint32(batch[17:]) }
 
 // InDoubt is what was staged and not acknowledged before the start, in offset
 // order. Next returns these frames again, but for those that on_full or max_age has

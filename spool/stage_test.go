@@ -27,7 +27,7 @@ func inDoubt(t *testing.T, c *Cursor, want ...Staged) {
 }
 
 func stagedAs(f *Frame, note string) Staged {
-	return Staged{Offset: f.Base, End: f.End(), Checksum: checksum(f.Data), Note: []byte(note)}
+	return Staged{Offset: f.Base, End: f.End(), Checksum: f.Checksum(), Note: []byte(note)}
 }
 
 func TestAcknowledgementsOutOfOrderSurviveAKillAndCompaction(t *testing.T) {
@@ -69,7 +69,7 @@ func TestAcknowledgementsOutOfOrderSurviveAKillAndCompaction(t *testing.T) {
 		}
 		again := nextFrames(t, c, 2)
 		for i, f := range again {
-			if f.Base != want[i].Offset || checksum(f.Data) != want[i].Checksum {
+			if f.Base != want[i].Offset || f.Checksum() != want[i].Checksum {
 				t.Fatalf("the frame at %d came, want the one in doubt at %d", f.Base, want[i].Offset)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/spillway/spillway/spool"
-	"github.com/spillway/spillway/spool/recordbatch"
 )
 
 // resume makes the job of a frame that an earlier life has staged. It is nil where there
@@ -18,7 +17,7 @@ func (s *sender) resume(f *spool.Frame) *job {
 	}
 	delete(s.doubt, f.Base)
 	j := &job{frame: f}
-	if st.End != f.End() || st.Checksum != checksum(f) {
+	if st.End != f.End() || st.Checksum != f.Checksum() {
 		return nil
 	}
 	if err := readNote(st.Note, s.binding, j); err != nil {
@@ -78,13 +77,4 @@ func (s *sender) strand(j *job, route int, why error) error {
 	j.pieces = slices.DeleteFunc(j.pieces, gone)
 	j.left = len(j.pieces)
 	return records.Err()
-}
-
-// checksum is that in the frame's header; 0 if there is none.
-func checksum(f *spool.Frame) uint32 {
-	h, err := recordbatch.ParseHeader(f.Data)
-	if err != nil {
-		return 0
-	}
-	return h.CRC
 }

@@ -159,7 +159,7 @@ func (s *sender) complete(ctx context.Context, jobs []*job) error {
 		if err != nil {
 			return err
 		}
-		if offset == last.End() && mark == markOf(checksum(last)) {
+		if offset == last.End() && mark == markOf(last.Checksum()) {
 			return nil
 		}
 	}
@@ -254,7 +254,7 @@ func (s *sender) commit(ctx context.Context, last *job) error {
 			TransactionalID: s.cfg.TransactionalID, ProducerID: producer, ProducerEpoch: epoch, GroupID: s.cfg.TransactionalID,
 			GenerationID: -1,
 			Topics: map[string][]kafka.TxnOffsetCommit{s.cursorTopic(): {{
-				Offset: last.frame.End(), Metadata: markOf(checksum(last.frame)),
+				Offset: last.frame.End(), Metadata: markOf(last.frame.Checksum()),
 			}}},
 		})
 		if err != nil {
