@@ -32,30 +32,51 @@ func TestMedianAndQuantile(t *testing.T) {
 }
 
 func TestBoundsAreHeldOrMissed(t *testing.T) {
-	s1, err := scenarioNamed("s1")
-	if err != nil {
-		t.Fatal(err)
+	named := func(name string) []scenario {
+		s, err := scenarioNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []scenario{s}
+	}
+	s1, s5 := named("s1"), named("s5")
+	broker := func(speed, cpu float64) []row {
+		return []row{
+			{Scenario: "s5", Tool: "spillway", MiBPerS: speed, CPUSPerGiB: cpu},
+			{Scenario: "s5", Tool: "bare", MiBPerS: 1000, CPUSPerGiB: 1},
+			{Scenario: "s5", Tool: "writer", MiBPerS: 500, CPUSPerGiB: 10},
+		}
+	}
+	away := func(before, away float64) reporter {
+		return reporter{away: []outageResult{{Tool: "spillway", BeforeMiB: before, AwayMiB: away}, {Tool: "other", BeforeMiB: 1, AwayMiB: 9}}}
 	}
 	speeds := func(spillway, bare, cat float64) []row {
 		return []row{{Scenario: "s1", Tool: "spillway", MiBPerS: spillway}, {Scenario: "s1", Tool: "bare", MiBPerS: bare}, {Scenario: "s1", Tool: "cat", MiBPerS: cat}}
 	}
 	for _, c := range []struct {
-		what     string
-		rows     []row
-		isolated *isolationResult
-		missed   string
+		what      string
+		scenarios []scenario
+		report    reporter
+		missed    string
 	}{
-		{"held", speeds(400, 1000, 1000), &isolationResult{Ratio: 0.9}, ""},
-		{"slow", speeds(399, 1000, 1000), nil, "s1: spillway of bare"},
-		{"slow yardstick", speeds(400, 690, 1000), nil, "s1: bare of cat"},
-		{"no cat", speeds(400, 1000, 1000)[:2], nil, "s1: bare of cat"},
-		{"no figures", nil, nil, "s1: bare of cat s1: spillway of bare"},
-		{"not isolated", speeds(400, 1000, 1000), &isolationResult{Ratio: 0.89}, "isolation: beside a blocked output, of alone"},
+		{"held", s1, reporter{printed: speeds(400, 1000, 1000), isolated: &isolationResult{Ratio: 0.9}}, ""},
+		{"slow", s1, reporter{printed: speeds(399, 1000, 1000)}, "s1: spillway of bare"},
+		{"slow yardstick", s1, reporter{printed: speeds(400, 590, 1000)}, "s1: bare of cat"},
+		{"no cat", s1, reporter{printed: speeds(400, 1000, 1000)[:2]}, "s1: bare of cat"},
+		{"no figures", s1, reporter{}, "s1: bare of cat s1: spillway of bare"},
+		{"not isolated", nil, reporter{isolated: &isolationResult{Ratio: 0.89}}, "isolation: beside a blocked output, of alone"},
+		{"to a broker", s5, reporter{printed: broker(600, 6)}, ""},
+		{"slow to a broker", s5, reporter{printed: broker(599, 6)}, "s5: spillway of bare"},
+		{"dear to a broker", s5, reporter{printed: broker(600, 6.1)}, "s5: processor time of spillway of writer"},
+		{"no writer", s5, reporter{printed: broker(600, 6)[:2]}, "s5: processor time of spillway of writer"},
+		{"outage", nil, away(100, 130), ""},
+		{"outage that costs memory", nil, away(100, 131), "s6: memory while the broker is away, of before"},
 	} {
 		var table strings.Builder
 		var missed []string
-		for _, err := range checkRatios(&table, []scenario{s1}, &reporter{printed: c.rows, isolated: c.isolated}) {
-			what, _, _ := strings.Cut(err.Error(), " is ")
+		for _, err := range checkRatios(&table, c.scenarios, &c.report) {
+			what := err.Error()
+			what = what[:strings.LastIndex(what, " is ")]
 			missed = append(missed, what)
 		}
 		if got := strings.Join(missed, " "); got != c.missed {
