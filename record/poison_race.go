@@ -2,6 +2,8 @@
 
 package record
 
+import "github.com/spillway/spillway/record/field"
+
 const poison = true
 
 // overwrite makes everything read from a released batch visibly wrong.
@@ -11,7 +13,7 @@ func (b *Batch) overwrite() {
 		arena[i] = 0xCC
 	}
 	for i := range b.fields {
-		b.fields[i] = Field{Kind: removed}
+		b.fields[i] = Field{Kind: field.Removed}
 	}
 	clear(b.rows)
 }
