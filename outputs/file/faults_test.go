@@ -245,6 +245,25 @@ func TestAStopDoesNotAcknowledgeWhatADeletedFileHeld(t *testing.T) {
 	x.verify()
 }
 
+// TestAJournalThatEndsDuringARotation acknowledges one of the frames that the rotation
+// syncs and no more: none of them may be touched again.
+func TestAJournalThatEndsDuringARotation(t *testing.T) {
+	x := newFixture(t)
+	x.cfg.Rotate.MaxBytes = 3 * frameBytes
+	x.append(5)
+	out, in := x.output(), x.log.Open()
+	out.at = func(point string) {
+		if point == "acked" {
+			x.log.Open()
+		}
+	}
+	if err := out.Run(t.Context(), in); !errors.Is(err, spool.ErrClosed) {
+		t.Errorf("the output ended with %v", err)
+	}
+	x.deliver()
+	x.verify()
+}
+
 // broken are frames, and a context, that panic when they are asked for anything.
 type broken struct {
 	outputs.Frames

@@ -219,6 +219,9 @@ func (w *writer) tear() {
 // sync makes what is written durable and acknowledges it.
 // Afterwards the file may be gone: nil.
 func (w *writer) sync() error {
+	if w.broken != nil {
+		return w.broken // some of pending are acknowledged and no longer ours
+	}
 	if w.file == nil || w.written == 0 {
 		return nil
 	}
