@@ -32,9 +32,11 @@ type file struct {
 	fd       int       // -1: closed
 	slot     int       // in the reader's list of open files
 	mtime    int64     // when it was last looked at
+	written  int64     // when it was last written to, as far as was seen; Unix nanoseconds
 	grown    time.Time // when it was last seen to grow
 	lookup   uint64    // the number of the scan that last found it at path
 	queued   bool      // waits for its turn
+	log      string    // while it is queued: which log it is of
 	glimpse  int64     // the largest size seen since its turn, if it is still the same file
 	moved    bool      // it has been renamed, or left the paths that are read
 	stray    bool      // it is at none of the paths that are read

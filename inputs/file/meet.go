@@ -53,7 +53,7 @@ func (r *reader) meet(s *sight) *file {
 func (r *reader) attach(f *file, fd int) (st stat, err error) {
 	err = statFD(fd, &st)
 	f.inode, f.birth = st.inode, st.birth
-	f.size, f.mtime, f.grown = st.size, st.mtime, r.now
+	f.size, f.mtime, f.written, f.grown = st.size, st.mtime, st.mtime, r.now
 	f.moved = r.rotated(f.path)
 	return st, err
 }

@@ -172,7 +172,6 @@ func (r *reader) takeHints() {
 
 func (r *reader) enqueue(f *file) {
 	if !f.queued {
-		f.queued = true
 		r.ready.push(f)
 	}
 }
@@ -222,44 +221,6 @@ func (r *reader) flushBatch() {
 	default:
 		r.handOff()
 	}
-}
-
-// queue is a first-in, first-out queue of files.
-type queue struct {
-	files []*file
-	head  int
-}
-
-func (q *queue) len() int { return len(q.files) - q.head }
-
-func (q *queue) push(f *file) {
-	if q.head > len(q.files)/2 && q.head > 64 {
-		q.files = q.files[:copy(q.files, q.files[q.head:])]
-		q.head = 0
-	}
-	q.files = append(q.files, f)
-}
-
-// pop takes the file that has waited longest.
-func (q *queue) pop() *file {
-	f := q.files[q.head]
-	q.files[q.head] = nil
-	if q.head++; q.head == len(q.files) {
-		q.files, q.head = q.files[:0], 0
-	}
-	f.queued = false
-	return f
-}
-
-// unpop gives the file that was popped last its place back.
-func (q *queue) unpop(f *file) {
-	f.queued = true
-	if q.head == 0 {
-		q.files = append([]*file{f}, q.files...)
-		return
-	}
-	q.head--
-	q.files[q.head] = f
 }
 
 // scanClock says when to scan.

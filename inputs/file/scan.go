@@ -102,7 +102,7 @@ func (r *reader) changed(f *file, st *stat) {
 	if st.size > f.glimpse {
 		f.grown = r.now
 	}
-	f.glimpse = max(f.glimpse, st.size)
+	f.glimpse, f.written = max(f.glimpse, st.size), st.mtime
 	r.renew(f)
 	same := st.size == f.size && st.mtime == f.mtime
 	if st.size > f.size && !f.isCopy {

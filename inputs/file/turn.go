@@ -48,7 +48,7 @@ func (r *reader) turn(f *file) {
 	if st.size != f.size {
 		f.grown, f.ended = r.now, f.ended && r.once
 	}
-	f.glimpse, f.mtime, f.unlinked = st.size, st.mtime, st.links == 0
+	f.glimpse, f.mtime, f.written, f.unlinked = st.size, st.mtime, st.mtime, st.links == 0
 	if r.now.Sub(time.Unix(0, st.mtime)).Abs() < settled {
 		f.mtime = -1
 	}
