@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/spillway/spillway/codec"
@@ -37,9 +38,9 @@ type beside struct {
 
 // size bounds the bytes that it takes in a frame.
 func (m *beside) size() int {
-	n := len(m.key)
+	n := recordbatch.MaxOverhead + len(m.key)
 	for i := range m.headers {
-		n += len(m.headers[i].Key) + len(m.headers[i].Value)
+		n += len(m.headers[i].Key) + len(m.headers[i].Value) + 2*binary.MaxVarintLen32
 	}
 	return n
 }

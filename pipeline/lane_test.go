@@ -122,3 +122,34 @@ func TestShapesShareALaneIfTheyAreTheSame(t *testing.T) {
 		t.Error("the same shape has two fingerprints")
 	}
 }
+
+// A record may need a longer prefix than the one before it, whose prefix says how much
+// room is left free.
+func TestFramesKeepTheirBound(t *testing.T) {
+	b, err := recordbatch.NewBuilder(recordbatch.None)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for short := range 64 {
+		w := &framer{builder: b}
+		w.begin()
+		var out encoded
+		put := func(n int, timestamp int64) {
+			open := b.Open()
+			if err := w.close(open, append(open, make([]byte, n)...), &beside{timestamp: timestamp}, &out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(10, w.now)
+		put(MaxFrameBytes-b.Len()-short, 0)
+		if err := w.flush(&out); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range out.frames {
+			if f.Count > 1 && len(f.Data) > MaxFrameBytes {
+				t.Errorf("a frame of %d records has %d bytes", f.Count, len(f.Data))
+			}
+		}
+		out.release()
+	}
+}

@@ -99,7 +99,7 @@ func (c *Cursor) letters(f *Frame, index int32, cause error) (l letters, err err
 			return l, fmt.Errorf("dead letter for record %d: %w", id.offset, err)
 		}
 		open := b.Open()
-		if b.Count() > 0 && len(open)+len(value) > letterFrameBytes {
+		if b.Count() > 0 && len(open)+len(value)+recordbatch.MaxOverhead > letterFrameBytes {
 			b.Cancel(open)
 			if err := l.finish(b, lane); err != nil {
 				return l, err

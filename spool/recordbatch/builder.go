@@ -8,6 +8,10 @@ import (
 	"slices"
 )
 
+// MaxOverhead is the most that a record takes beside its value, its key and its headers,
+// in bytes: attributes, timestamp, offset, and the lengths of the record, the key and the value, and the count of headers.
+const MaxOverhead = 1 + binary.MaxVarintLen64 + 5*binary.MaxVarintLen32
+
 // maxRoom bounds what an open record leaves free before its value, in bytes.
 const maxRoom = 256
 
