@@ -19,20 +19,20 @@ func Path(src []byte, base uint32, path string) (f field.Field, ok bool) {
 		if i = o.space(src, i); i >= len(src) {
 			return f, false
 		}
-		var at, used int
+		var value, used int
 		switch src[i] {
 		case '{':
-			at, used = o.step(src, i, path)
+			value, used = o.step(src, i, path)
 		case '[':
-			at, used = o.index(src, i, path)
+			value, used = o.index(src, i, path)
 		}
 		if used == 0 {
 			return f, false
 		}
 		if used >= len(path) {
-			return o.field(src, at, base), true
+			return o.field(src, value, base), true
 		}
-		i, path = at, path[used+1:]
+		i, path = value, path[used+1:]
 	}
 }
 
@@ -48,36 +48,36 @@ func (o *Object) field(src []byte, i int, base uint32) (f field.Field) {
 	return f
 }
 
-// step finds the member of the object at i whose name is the longest beginning of path. At is the index of
+// step finds the member of the object at i whose name is the longest beginning of path. Value is the index of
 // its value, used the name's length, or 0 if there is none.
-func (o *Object) step(src []byte, i int, path string) (at, used int) {
+func (o *Object) step(src []byte, i int, path string) (value, used int) {
 	i = o.space(src, i+1)
-	for i < len(src) && src[i] == '"' {
-		start := i + 1
-		end, seen := o.str(src, start)
+	for at(src, i) == '"' {
+		name := i + 1
+		end, seen := o.str(src, name)
 		if end < 0 {
 			break
 		}
-		if i = o.space(src, end+1); i >= len(src) || src[i] != ':' {
+		if i = o.space(src, end+1); at(src, i) != ':' {
 			break
 		}
-		value := o.space(src, i+1)
-		if i = o.element(src, value); i < 0 {
+		start := o.space(src, i+1)
+		if i = o.element(src, start); i < 0 {
 			break
 		}
-		if n := prefix(src[start:end], seen&escaped != 0, path); n > 0 && n >= used {
-			at, used = value, n
+		if n := prefix(src[name:end], seen&escaped != 0, path); n > 0 && n >= used {
+			value, used = start, n
 		}
-		if i >= len(src) || src[i] != ',' {
+		if at(src, i) != ',' {
 			break
 		}
 		i = o.space(src, i+1)
 	}
-	return at, used
+	return value, used
 }
 
 // index finds the element of the array at i whose number path begins with.
-func (o *Object) index(src []byte, i int, path string) (at, used int) {
+func (o *Object) index(src []byte, i int, path string) (value, used int) {
 	for used < len(path) && path[used] != '.' {
 		used++
 	}
@@ -85,7 +85,7 @@ func (o *Object) index(src []byte, i int, path string) (at, used int) {
 	if err != nil || used > 1 && path[0] == '0' {
 		return 0, 0
 	}
-	if i = o.space(src, i+1); i >= len(src) || src[i] == ']' {
+	if i = o.space(src, i+1); at(src, i) == ']' {
 		return 0, 0
 	}
 	for n := uint64(0); ; n++ {
@@ -97,7 +97,7 @@ func (o *Object) index(src []byte, i int, path string) (at, used int) {
 		if n == want {
 			return i, used
 		}
-		if next >= len(src) || src[next] != ',' {
+		if at(src, next) != ',' {
 			return 0, 0
 		}
 		i = next + 1

@@ -53,7 +53,7 @@ func (o *Object) scan(table []field.Field, src []byte) ([]field.Field, int) {
 		return nil, o.fail(0, tooLong)
 	}
 	i := o.space(src, 0)
-	if i >= len(src) || src[i] != '{' {
+	if at(src, i) != '{' {
 		return nil, o.fail(i, noObject)
 	}
 	o.Start = i
@@ -73,7 +73,7 @@ func (o *Object) scan(table []field.Field, src []byte) ([]field.Field, int) {
 // was seen.
 func (o *Object) members(table []field.Field, src []byte, i int) (_ []field.Field, seen uint64, next int) {
 	i = o.space(src, i)
-	if i < len(src) && src[i] == '}' {
+	if at(src, i) == '}' {
 		return table, 0, i + 1
 	}
 	base := o.base

@@ -165,13 +165,6 @@ func (o *Object) number(src []byte, i int) (field.Kind, int) {
 
 // digits returns the index of the first byte from i on that is no digit.
 func digits(src []byte, i int) int {
-	for i+8 <= len(src) {
-		w := binary.LittleEndian.Uint64(src[i:]) ^ ones*'0' // a digit becomes its value
-		if m := (w + ones*(0x7f-9) | w) & highs; m != 0 {
-			return i + bits.TrailingZeros64(m)>>3
-		}
-		i += 8
-	}
 	for i < len(src) && src[i]-'0' <= 9 {
 		i++
 	}
