@@ -36,7 +36,7 @@ type file struct {
 	grown    time.Time // when it was last seen to grow
 	lookup   uint64    // the number of the scan that last found it at path
 	queued   bool      // waits for its turn
-	log      string    // while it is queued: which log it is of
+	log      *logFiles // which it is one of while it is queued
 	glimpse  int64     // the largest size seen since its turn, if it is still the same file
 	moved    bool      // it has been renamed, or left the paths that are read
 	stray    bool      // it is at none of the paths that are read

@@ -12,7 +12,13 @@ import (
 type queue struct {
 	files []*file
 	head  int
-	logs  map[string][]*file // the same files by their log, the first born first
+	logs  map[string]*logFiles
+}
+
+// logFiles are the queued files of one log, the first born first.
+type logFiles struct {
+	path  string
+	files []*file
 }
 
 func (q *queue) len() int { return len(q.files) - q.head }
@@ -39,7 +45,7 @@ func (q *queue) pop() *file {
 		if q.head++; q.head == len(q.files) {
 			q.files, q.head = q.files[:0], 0
 		}
-		if q.waits(f) {
+		if waits(f) {
 			q.append(f)
 			continue
 		}
@@ -60,29 +66,32 @@ func (q *queue) unpop(f *file) {
 }
 
 func (q *queue) enlist(f *file) {
+	path := logOf(f.path)
 	if q.logs == nil {
-		q.logs = map[string][]*file{}
+		q.logs = map[string]*logFiles{}
 	}
-	f.queued, f.log = true, logOf(f.path)
-	log := q.logs[f.log]
-	at, _ := slices.BinarySearchFunc(log, f, func(g, f *file) int { return cmp.Compare(g.birth, f.birth) })
-	q.logs[f.log] = slices.Insert(log, at, f)
+	log := q.logs[path]
+	if log == nil {
+		log = &logFiles{path: path}
+		q.logs[path] = log
+	}
+	at, _ := slices.BinarySearchFunc(log.files, f, func(g, f *file) int { return cmp.Compare(g.birth, f.birth) })
+	log.files = slices.Insert(log.files, at, f)
+	f.queued, f.log = true, log
 }
 
 func (q *queue) delist(f *file) {
-	f.queued = false
-	log := q.logs[f.log]
-	if log = slices.DeleteFunc(log, func(g *file) bool { return g == f }); len(log) == 0 {
-		delete(q.logs, f.log)
-		return
+	f.log.files = slices.DeleteFunc(f.log.files, func(g *file) bool { return g == f })
+	if len(f.log.files) == 0 {
+		delete(q.logs, f.log.path)
 	}
-	q.logs[f.log] = log
+	f.queued, f.log = false, nil
 }
 
 // waits says whether a file of f's log is queued that was written to for the last time
 // before f was made. Where birth times are not known none is.
-func (q *queue) waits(f *file) bool {
-	for _, g := range q.logs[f.log] {
+func waits(f *file) bool {
+	for _, g := range f.log.files {
 		switch {
 		case g.birth >= f.birth || f.isCopy:
 			return false
