@@ -45,7 +45,7 @@ func Build(t testing.TB, tags ...string) string {
 		return path
 	}
 	path := filepath.Join(built.dir, "spillway-"+strings.Join(tags, "-"))
-	// The profile in cmd/spillway says what to inline, and takes a minute to compile with.
+	// The profile in cmd/spillway says what to inline, and takes half a minute to compile with.
 	cmd := exec.Command("go", "build", "-pgo", "off", "-o", path, "-tags", key, "github.com/spillway/spillway/cmd/spillway")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -4,7 +4,6 @@ package outputstest
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"sync"
@@ -219,7 +218,7 @@ func (c *Cursor) Stage(f *spool.Frame, note []byte) error {
 	l.doubt = slices.DeleteFunc(l.doubt, func(s spool.Staged) bool { return s.Offset == f.Base })
 	at, _ := slices.BinarySearchFunc(l.doubt, f.Base, func(s spool.Staged, base int64) int { return int(s.Offset - base) })
 	l.doubt = slices.Insert(l.doubt, at, spool.Staged{
-		Offset: f.Base, End: f.End(), Checksum: binary.BigEndian.Uint32(f.Data[17:]), Note: slices.Clone(note),
+		Offset: f.Base, End: f.End(), Checksum: f.Checksum(), Note: slices.Clone(note),
 	})
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // MaxOverhead is the most that a record takes beside its value, its key and its headers,
-// in bytes: attributes, timestamp, offset, and the lengths of the record, the key and the value, and the count of headers.
+// in bytes: attributes, timestamp, offset, the lengths of the record, the key and the
+// value, and the number of headers.
 const MaxOverhead = 1 + binary.MaxVarintLen64 + 5*binary.MaxVarintLen32
 
 // maxRoom bounds what an open record leaves free before its value, in bytes.
@@ -92,7 +93,7 @@ func (b *Builder) CloseAt(buf, key []byte, timestamp int64, headers ...RecordHea
 	}
 	b.latest = max(b.latest, timestamp)
 
-	var fields [4 * binary.MaxVarintLen64]byte
+	var fields [MaxOverhead]byte
 	p := append(fields[:0], 0) // attributes
 	p = binary.AppendVarint(p, timestamp-b.base)
 	p = binary.AppendVarint(p, int64(b.count))
