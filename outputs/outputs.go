@@ -33,8 +33,9 @@ type Frames interface {
 	// Stage notes "about to send this". It survives kill -9 once it returns
 	// (with sync: always, a power cut too).
 	Stage(f *spool.Frame, note []byte) error
-	// InDoubt is what was staged and not acknowledged before the start, in
-	// offset order. Next returns these frames again.
+	// InDoubt is what was staged or deferred, and not acknowledged, before the
+	// start, in offset order; what was deferred may be many frames. Next
+	// returns these frames again.
 	InDoubt() []spool.Staged
 	// Acked is what was staged and acknowledged last, newest first, as far as
 	// the journal still knows it.
@@ -46,6 +47,12 @@ type Frames interface {
 	// Ack acknowledges f, in any order; the cursor passes the unbroken prefix.
 	// f is dead afterwards.
 	Ack(f *spool.Frame) error
+	// Defer puts f back, with a note of what is still to be done with it: later
+	// frames go on. f is dead afterwards; the cursor does not pass it.
+	Defer(f *spool.Frame, note []byte) error
+	// Recall gives out the first deferred frame before an offset whose note is
+	// wanted, and that note; nil if there is none. It belongs to Next's goroutine.
+	Recall(before int64, wanted func(note []byte) bool) (*spool.Frame, []byte, error)
 	// Reject sends the record with this index in f (-1: all of them) to the
 	// dead letters, in the spool before it returns. Ack still follows.
 	Reject(f *spool.Frame, index int32, cause error) error

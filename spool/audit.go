@@ -100,5 +100,5 @@ func Audit(fs vfs.FS, dir string) (*AuditReport, error) {
 
 // acknowledged says whether the record at an offset behind the frontier is done.
 func (c *Cursor) acknowledged(offset int64) bool {
-	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base <= offset && offset < g.end })
+	return slices.ContainsFunc(c.pending, func(g *given) bool { return g.acked() && g.base <= offset && offset < g.end })
 }

@@ -126,10 +126,13 @@ func (c *Cursor) open(known bool) (err error) {
 // forgetCut takes off the counts what was acknowledged of records behind end, which
 // a power cut has taken: their sources give them again, and then they count.
 func (c *Cursor) forgetCut(end int64) {
+	if _, err := c.divide(end); err != nil {
+		c.s.log.Error("a segment cannot be read; the counts may be wrong", "output", c.spec.ID, "error", err)
+	}
 	cut := int64(0)
 	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool {
 		if g.base >= end {
-			cut += g.end - g.base
+			cut += g.count
 		}
 		return g.base >= end
 	})

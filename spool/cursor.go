@@ -26,8 +26,8 @@ type Cursor struct {
 	out *outputState
 	// next is the offset at which Next goes on.
 	next int64
-	// pending are the frames given out, or acknowledged in an earlier life,
-	// that the frontier has not passed, in offset order.
+	// pending are the frames given out, and what is acknowledged or deferred of
+	// those that the frontier has not passed, in offset order.
 	pending []*given
 	acked   []Staged // newest last
 
@@ -37,24 +37,30 @@ type Cursor struct {
 
 	// Next owns these: where it reads, and whether bad bytes were skipped whose
 	// records are not yet counted.
-	reading scanner
-	seg     *segment
+	reading reader
 	gap     bool
+	// recalling is where Recall reads.
+	recalling reader
 }
 
 // counts are an output's part of the law of conservation.
 type counts struct{ Acked, DeadLettered, Dropped int64 }
 
-// given is a frame that Next has returned.
+// given is a frame that is out, or frames in a row that are not: acknowledged or
+// deferred, within one segment.
 type given struct {
-	frame     *Frame // nil once acknowledged
+	frame     *Frame // nil once acknowledged or deferred
 	base, end int64
-	count     int32
-	rejected  int64
+	// count is how many records there are of the output's lane.
+	count int64
 	// abandoned says that the records are counted as dropped already.
 	abandoned bool
 	staged    *Staged
+	// deferred says that the output has put it back; staged has its note.
+	deferred bool
 }
+
+func (g *given) acked() bool { return g.frame == nil && !g.deferred }
 
 // ackedHistory is how many acknowledged stagings are remembered.
 const ackedHistory = 16
@@ -114,7 +120,7 @@ func (c *Cursor) poll() (f *Frame, again bool, err error) {
 		return c.fromDisk()
 	}
 	defer s.mu.Unlock()
-	c.seg = nil
+	c.reading.seg = nil
 	for i := s.tail.find(c.next); i < s.tail.len(); i++ {
 		f := s.tail.at(i)
 		if f.End() > s.visible {
@@ -141,8 +147,8 @@ func (c *Cursor) wants(base int64, lane int16) bool {
 	if c.out.laneAt(base) != lane {
 		return false
 	}
-	_, there := c.place(base)
-	return !there
+	i, there := c.place(base)
+	return !there && (i == 0 || c.pending[i-1].end <= base)
 }
 
 // place is where in pending what begins at base is or would be. The caller holds mu.
@@ -152,7 +158,7 @@ func (c *Cursor) place(base int64) (int, bool) {
 
 // give notes that f is out. The caller holds mu.
 func (c *Cursor) give(f *Frame) {
-	c.insert(&given{frame: f, base: f.Base, end: f.End(), count: f.Count})
+	c.insert(&given{frame: f, base: f.Base, end: f.End(), count: int64(f.Count)})
 }
 
 // insert keeps pending in offset order. The caller holds mu.
@@ -165,7 +171,7 @@ func (c *Cursor) insert(g *given) {
 // earlier life is passed when Next comes to it. The caller holds mu.
 func (c *Cursor) pass() {
 	n := 0
-	for n < len(c.pending) && c.pending[n].frame == nil && c.pending[n].base < c.next {
+	for n < len(c.pending) && c.pending[n].acked() && c.pending[n].base < c.next {
 		c.out.acked = max(c.out.acked, c.pending[n].end)
 		n++
 	}
@@ -213,17 +219,19 @@ func (c *Cursor) acknowledge(f *Frame) []byte {
 		return nil
 	}
 	g.frame = nil
-	if old, ok := c.settle(g.base); ok && g.staged == nil {
+	if old, ok := c.settle(g.base, g.end); ok && g.staged == nil {
 		g.staged = &old
 	}
 	if !g.abandoned {
-		c.out.count.Acked += int64(g.count) - g.rejected
-		c.out.count.DeadLettered += g.rejected
+		dead := c.s.st.deadIn(c.spec.ID, g.base, g.end)
+		c.out.count.Acked += g.count - dead
+		c.out.count.DeadLettered += dead
 	}
 	if g.staged != nil {
 		c.acked = append(c.acked, *g.staged)
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
 	}
+	g.staged = nil
 	c.pass()
 	c.doubtPassed()
 	return c.ackBody(g)

@@ -74,7 +74,10 @@ func (c *Cursor) flush() error {
 // renew begins the journal anew with a snapshot. The caller holds the cursor's turn.
 func (c *Cursor) renew() error {
 	var snapshot []byte
-	c.s.locked(func() { snapshot = c.snapshot() })
+	c.s.locked(func() {
+		c.merge()
+		snapshot = c.snapshot()
+	})
 	err := c.journal.compact(snapshot)
 	if err == nil {
 		c.backlog = c.backlog[:0]
@@ -123,7 +126,7 @@ func (c *Cursor) snapshot() []byte {
 	var acked []*given
 	var staged []*Staged
 	for _, g := range c.pending {
-		if g.frame == nil {
+		if g.acked() {
 			acked = append(acked, g)
 		} else if g.staged != nil {
 			staged = append(staged, g.staged)
@@ -131,12 +134,10 @@ func (c *Cursor) snapshot() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(acked)))
 	for _, g := range acked {
-		b = appendVarints(b, g.base, g.end)
+		b = appendVarints(b, g.base, g.end, g.count)
 	}
 	for i := range c.inDoubt {
-		if !slices.ContainsFunc(staged, func(st *Staged) bool { return st.Offset == c.inDoubt[i].Offset }) {
-			staged = append(staged, &c.inDoubt[i])
-		}
+		staged = append(staged, &c.inDoubt[i])
 	}
 	b = binary.AppendUvarint(b, uint64(len(staged)))
 	for _, st := range staged {
@@ -153,8 +154,8 @@ func (c *Cursor) snapshot() []byte {
 func (c *Cursor) passed() counts {
 	n := c.out.count
 	for _, g := range c.pending {
-		if g.frame == nil && g.base >= c.out.acked {
-			n.Acked -= g.end - g.base
+		if g.acked() && g.base >= c.out.acked {
+			n.Acked -= g.count
 		}
 	}
 	return n
@@ -169,7 +170,7 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 		c.out.count = counts{r.varint(), r.varint(), r.varint()}
 		c.pending, c.inDoubt, c.acked = nil, nil, nil
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
-			c.insert(&given{base: r.varint(), end: r.varint()})
+			c.insert(&given{base: r.varint(), end: r.varint(), count: r.varint()})
 		}
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.doubt(r.staged())
@@ -177,18 +178,18 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.acked = append(c.acked, r.staged())
 		}
-	case jrStage:
+	case jrStage, jrDefer:
 		c.doubt(r.staged())
 	case jrAck:
 		base, end := r.varint(), r.varint()
 		c.out.acked = r.varint()
 		c.out.count = counts{r.varint(), r.varint(), r.varint()}
-		if st, ok := c.settle(base); ok {
+		if st, ok := c.settle(base, end); ok {
 			c.acked = append(c.acked, st)
 		}
 		c.acked = c.acked[max(0, len(c.acked)-ackedHistory):]
 		c.doubtPassed()
-		c.insert(&given{base: base, end: end})
+		c.insert(&given{base: base, end: end, count: end - base})
 		c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.end <= c.out.acked })
 	case jrAdvance:
 		before := c.out.acked

@@ -84,26 +84,35 @@ func (s *Spool) countsAt(offset int64) []int64 {
 
 // skipBad keeps bad bytes aside and goes to the next good batch of the segment.
 func (c *Cursor) skipBad(cause error, limit int64) (*Frame, bool, error) {
-	s := c.s
-	from, offset := c.reading.pos, c.reading.expected
-	ok, err := c.reading.resync(limit)
-	if err != nil {
+	if err := c.skip(&c.reading, cause, limit); err != nil {
 		return c.unreadable(err)
+	}
+	c.gap = true
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.next = max(c.next, c.reading.expected)
+	return nil, true, nil
+}
+
+// skip keeps bad bytes aside and makes r stand at the next good batch of the segment, or
+// at its end.
+func (c *Cursor) skip(r *reader, cause error, limit int64) error {
+	s := c.s
+	from, offset := r.pos, r.expected
+	ok, err := r.resync(limit)
+	if err != nil {
+		return err
 	}
 	if !ok {
-		c.reading.pos = c.reading.end
+		r.pos = r.end
 	}
-	data := make([]byte, c.reading.pos-from)
-	if _, err := c.reading.file.ReadAt(data, from); err != nil && err != io.EOF {
-		return c.unreadable(err)
+	data := make([]byte, r.pos-from)
+	if _, err := r.file.ReadAt(data, from); err != nil && err != io.EOF {
+		return err
 	}
-	s.log.Error("bad bytes in the spool are skipped", "output", c.spec.ID, "segment", c.seg.name, "position", from, "bytes", len(data), "error", cause)
+	s.log.Error("bad bytes in the spool are skipped", "output", c.spec.ID, "segment", r.seg.name, "position", from, "bytes", len(data), "error", cause)
 	if err := s.quarantine(fmt.Sprintf("%020d", offset), data); err != nil {
 		s.log.Error("cannot keep bad bytes aside", "error", err)
 	}
-	c.gap = true
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.next = max(c.next, c.reading.expected)
-	return nil, true, nil
+	return nil
 }

@@ -25,6 +25,7 @@ const (
 	jrStage    = 2
 	jrAck      = 3
 	jrAdvance  = 4 // the frontier and the counts
+	jrDefer    = 5 // like jrStage, of frames in a row that are not out
 )
 
 // journalVersion is the version of a journal, the first byte of its snapshot.

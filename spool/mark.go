@@ -90,6 +90,24 @@ func (st *state) forgetDead(output string, passed int64) {
 	}
 }
 
+// deadIn is how many of an output's records in [from, to) are with the dead letters.
+func (st *state) deadIn(output string, from, to int64) (n int64) {
+	if int64(len(st.dead)) < to-from {
+		for d := range st.dead {
+			if d.output == output && from <= d.offset && d.offset < to {
+				n++
+			}
+		}
+		return n
+	}
+	for at := from; at < to; at++ {
+		if _, dead := st.dead[deadID{output, at}]; dead {
+			n++
+		}
+	}
+	return n
+}
+
 // deadID identifies a record that an output refused, so that it is not put with
 // the dead letters twice.
 type deadID struct {

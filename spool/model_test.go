@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -55,9 +56,11 @@ type modelOutput struct {
 	id string
 	c  *Cursor
 	// got is what came at which offset, in any life.
-	got  map[int64]int64
-	out  []*Frame
-	last int64
+	got map[int64]int64
+	out []*Frame
+	// deferred are the notes of what was put back, by offset.
+	deferred map[int64]string
+	last     int64
 	// high is behind the highest number that came.
 	high  int64
 	acked map[int64]bool
@@ -76,7 +79,7 @@ func newModel(t *testing.T, seed uint64, compression recordbatch.Codec, sync Syn
 	}
 	for _, id := range []string{"a", "b"} {
 		m.o.Outputs = append(m.o.Outputs, Output{ID: id, Lane: "numbers", StartOldest: true})
-		m.outputs = append(m.outputs, &modelOutput{id: id, got: map[int64]int64{}, acked: map[int64]bool{}})
+		m.outputs = append(m.outputs, &modelOutput{id: id, got: map[int64]int64{}, acked: map[int64]bool{}, deferred: map[int64]string{}})
 	}
 	return m
 }
@@ -129,7 +132,14 @@ func (m *model) open() {
 		if o.c, err = s.Cursor(o.id); err != nil {
 			m.t.Fatal(err)
 		}
+		for base, note := range o.deferred {
+			said := slices.ContainsFunc(o.c.InDoubt(), func(st Staged) bool { return st.Offset <= base && base < st.End && string(st.Note) == note })
+			if !said && m.powerCuts == 0 && !m.forgot {
+				m.t.Fatalf("output %s: the frame at %d was deferred as %q, but in doubt is %v", o.id, base, note, o.c.InDoubt())
+			}
+		}
 		o.out, o.last = nil, -1
+		clear(o.deferred)
 	}
 	m.holds()
 }
@@ -313,6 +323,45 @@ func (m *model) ack(o *modelOutput) {
 	m.tally["ack"]++
 }
 
+func (m *model) putBack(o *modelOutput) {
+	if len(o.out) == 0 {
+		return
+	}
+	i := m.rand.IntN(len(o.out))
+	f, note := o.out[i], []string{"x", "xy"}[m.rand.IntN(2)]
+	o.out = slices.Delete(o.out, i, i+1)
+	o.deferred[f.Base] = note
+	if err := o.c.Defer(f, []byte(note)); err != nil {
+		m.t.Fatalf("defer: %v", err)
+	}
+	m.tally["defer"]++
+}
+
+// recall takes the oldest frame that is deferred with a note of this in it, and says
+// whether there was one.
+func (m *model) recall(o *modelOutput, want string) bool {
+	first := int64(-1)
+	for base, note := range o.deferred {
+		if strings.Contains(note, want) && (first < 0 || base < first) {
+			first = base
+		}
+	}
+	f, note, err := o.c.Recall(math.MaxInt64, func(note []byte) bool { return strings.Contains(string(note), want) })
+	switch {
+	case err != nil:
+		m.t.Fatalf("recall: %v", err)
+	case f == nil && first < 0:
+		return false
+	case f == nil || f.Base != first || string(note) != o.deferred[first]:
+		m.t.Fatalf("output %s: recalled %+v as %q, want that at %d as %q", o.id, f, note, first, o.deferred[first])
+	}
+	delete(o.deferred, first)
+	m.check(o, f)
+	o.out = append(o.out, f)
+	m.tally["recall"]++
+	return true
+}
+
 func (m *model) say(format string, args ...any) { m.o.Log.Info(fmt.Sprintf(format, args...)) }
 
 func (m *model) step() {
@@ -322,8 +371,12 @@ func (m *model) step() {
 		m.append(1 + m.rand.IntN(60))
 	case n < 60:
 		m.read(o, 1+m.rand.IntN(5))
-	case n < 80:
+	case n < 75:
 		m.ack(o)
+	case n < 78:
+		m.putBack(o)
+	case n < 80:
+		m.recall(o, "xy"[m.rand.IntN(2):][:1])
 	case n < 86:
 		time.Sleep(time.Duration(m.rand.IntN(3000)) * time.Millisecond)
 	case n < 92:
@@ -379,9 +432,11 @@ func (m *model) collect() {
 func (m *model) finish() {
 	m.faulty.Store(false)
 	m.append(10)
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * longestWait) // what failed before is tried again by then
 	for _, o := range m.outputs {
 		m.read(o, 1<<30)
+		for m.recall(o, "x") {
+		}
 		for len(o.out) > 0 {
 			m.ack(o)
 		}
@@ -469,7 +524,7 @@ func TestModel(t *testing.T) {
 		seed++
 	}
 	t.Logf("%d lists, tally %v", seed-first, tally)
-	for _, what := range []string{"append", "ack", "reopen", "kill", "power cut", "failed write", "failed sync", "failed truncate", "failed create"} {
+	for _, what := range []string{"append", "ack", "defer", "recall", "reopen", "kill", "power cut", "failed write", "failed sync", "failed truncate", "failed create"} {
 		if tally[what] == 0 {
 			t.Errorf("%q never happened", what)
 		}

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/spillway/spillway/spool/recordbatch"
@@ -10,7 +11,7 @@ import (
 // fromUnsynced returns the next frame of those that are not synced: after a sync
 // that failed, the file may no longer hold them. The caller holds mu.
 func (c *Cursor) fromUnsynced() *Frame {
-	c.seg = nil
+	c.reading.seg = nil
 	for _, g := range c.s.unsynced {
 		for _, f := range g.frames {
 			if f.Base < c.next || !c.wants(f.Base, f.Lane) {
@@ -44,7 +45,7 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 			defer s.mu.Unlock()
 			c.closeGap(limit, s.countsAt(limit))
 			c.next = max(c.next, min(limit, s.visible))
-			c.seg = nil
+			c.reading.seg = nil
 			c.pass()
 			return nil, true, nil
 		case errors.Is(err, errBad):
@@ -62,18 +63,13 @@ func (c *Cursor) fromDisk() (*Frame, bool, error) {
 			c.reading.pass(e)
 			continue
 		}
-		f := NewFrame()
-		f.Data = slices.Grow(f.Data[:0], e.Size())[:e.Size()]
-		if _, err := c.reading.file.ReadAt(f.Data, c.reading.pos); err != nil {
-			f.Release()
+		f, err := c.reading.frame(e)
+		switch {
+		case errors.Is(err, errBad):
+			return c.skipBad(err, limit)
+		case err != nil:
 			return c.unreadable(err)
 		}
-		if err := recordbatch.Verify(f.Data); err != nil {
-			f.Release()
-			return c.skipBad(err, limit)
-		}
-		c.reading.pass(e)
-		f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if f.Base < c.next { // dropped meanwhile
@@ -97,15 +93,27 @@ func (c *Cursor) seek() int64 {
 			s.log.Error("the segments where an output would go on are gone", "output", c.spec.ID, "records", lost)
 		}
 	}
+	return c.reading.seek(s, c.next)
+}
+
+// reader is where frames are read from the segments.
+type reader struct {
+	scanner
+	seg *segment
+}
+
+// seek makes r stand in the segment that holds an offset, not behind it, and returns
+// the offset up to which it may read there: the synced part. The caller holds mu.
+func (r *reader) seek(s *Spool, offset int64) int64 {
 	i := len(s.segments) - 1
-	for i > 0 && s.segments[i].base > c.next {
+	for i > 0 && s.segments[i].base > offset {
 		i--
 	}
-	if seg := s.segments[i]; seg != c.seg || c.reading.expected > c.next {
-		c.seg = seg
-		c.reading = scanner{file: seg.file, expected: seg.base, buf: c.reading.buf}
+	if seg := s.segments[i]; seg != r.seg || r.expected > offset {
+		r.seg = seg
+		r.scanner = scanner{file: seg.file, expected: seg.base, buf: r.buf}
 	}
-	c.reading.end = c.seg.size
+	r.end = r.seg.size
 	if i+1 < len(s.segments) {
 		return s.segments[i+1].base
 	}
@@ -115,14 +123,34 @@ func (c *Cursor) seek() int64 {
 	return s.visible
 }
 
+// frame reads the batch at the position, whose header is e, and moves behind it. The
+// error wraps errBad for bad bytes, or is that of the disk.
+func (r *reader) frame(e entry) (*Frame, error) {
+	f := NewFrame()
+	f.Data = slices.Grow(f.Data[:0], e.Size())[:e.Size()]
+	_, err := r.file.ReadAt(f.Data, r.pos)
+	if err == nil {
+		if err = recordbatch.Verify(f.Data); err != nil {
+			err = fmt.Errorf("%w at %d: %w", errBad, r.pos, err)
+		}
+	}
+	if err != nil {
+		f.Release()
+		return nil, err
+	}
+	r.pass(e)
+	f.Base, f.Count, f.Lane = e.BaseOffset, e.Count, e.ProducerEpoch
+	return f, nil
+}
+
 // unreadable is for a segment that cannot be read: it may have been dropped, or
 // written again after a failed sync, while it was read.
 func (c *Cursor) unreadable(err error) (*Frame, bool, error) {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gone := !slices.Contains(s.segments, c.seg)
-	c.seg = nil
+	gone := !slices.Contains(s.segments, c.reading.seg)
+	c.reading.seg = nil
 	switch {
 	case s.closing.Err() != nil:
 		return nil, false, ErrClosed

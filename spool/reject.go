@@ -27,11 +27,6 @@ func (c *Cursor) Reject(f *Frame, index int32, cause error) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	if g := c.find(f); g != nil {
-		g.rejected += int64(len(l.ids))
-	}
-	s.mu.Unlock()
 	if l.count == 0 {
 		return nil
 	}

@@ -241,23 +241,23 @@ func (c *Cursor) drop(seg *segment) int64 {
 	for _, g := range c.pending {
 		g.abandoned = g.abandoned || g.frame != nil && g.base < seg.base
 	}
+	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base < seg.base })
 	lost := c.unaccounted(seg.base, c.s.routedBefore(c.out, seg))
 	c.out.count.Dropped += lost
-	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool { return g.frame == nil && g.base < seg.base })
 	c.out.acked, c.next = max(c.out.acked, seg.base), max(c.next, seg.base)
 	return lost
 }
 
 // unaccounted is how many records before an offset the counts do not know, where so
-// many had been routed. Those that are out are known. The caller holds mu.
+// many had been routed. Those that are out or deferred are known. The caller holds mu.
 func (c *Cursor) unaccounted(offset, routed int64) int64 {
 	known := c.out.count.Acked + c.out.count.DeadLettered + c.out.count.Dropped
 	for _, g := range c.pending {
 		switch {
-		case g.frame == nil && g.base >= offset:
-			known -= g.end - g.base
-		case g.frame != nil && g.base < offset && !g.abandoned:
-			known += int64(g.count)
+		case g.acked() && g.base >= offset:
+			known -= g.count
+		case !g.acked() && g.base < offset && !g.abandoned:
+			known += g.count
 		}
 	}
 	return max(0, routed-known)

@@ -26,6 +26,10 @@ func (c *Cursor) Rewind(offset int64) error {
 		if err != nil {
 			return err
 		}
+		divided, err := c.divide(offset)
+		if err != nil {
+			return err
+		}
 		s.mu.Lock()
 		dead := int64(0)
 		for d := range s.st.dead {
@@ -39,8 +43,28 @@ func (c *Cursor) Rewind(offset int64) error {
 		c.next, c.out.acked = offset, offset
 		body := c.advanceBody()
 		s.mu.Unlock()
+		if divided {
+			return c.renew()
+		}
 		return c.write(jrAdvance, body)
 	})
+}
+
+// divide makes two of the acknowledged entry that an offset lies within, if there is one.
+// Nothing else may change the cursor meanwhile.
+func (c *Cursor) divide(offset int64) (divided bool, err error) {
+	i, there := c.place(offset)
+	if there || i == 0 || !c.pending[i-1].acked() || c.pending[i-1].end <= offset {
+		return false, nil
+	}
+	g := c.pending[i-1]
+	before, err := c.countRecords(g.base, offset)
+	if err != nil {
+		return false, err
+	}
+	c.insert(&given{base: offset, end: g.end, count: g.count - before})
+	g.end, g.count = offset, before
+	return true, nil
 }
 
 // forgetFrom forgets what was acknowledged at and behind an offset, and returns how
@@ -48,9 +72,9 @@ func (c *Cursor) Rewind(offset int64) error {
 func (c *Cursor) forgetFrom(offset int64) (records int64) {
 	c.acked = slices.DeleteFunc(c.acked, func(st Staged) bool { return st.Offset >= offset })
 	c.pending = slices.DeleteFunc(c.pending, func(g *given) bool {
-		forget := g.frame == nil && g.base >= offset
+		forget := g.acked() && g.base >= offset
 		if forget && g.base >= c.out.acked {
-			records += g.end - g.base
+			records += g.count
 		}
 		return forget
 	})

@@ -17,6 +17,7 @@ func (c *Cursor) Stage(f *Frame, note []byte) error {
 		c.s.mu.Lock()
 		g := c.find(f)
 		if g != nil {
+			c.settle(st.Offset, st.End)
 			g.staged = &st
 		}
 		c.s.mu.Unlock()
@@ -53,35 +54,50 @@ func (c *Cursor) inTurn(do func() error) error {
 	return do()
 }
 
-// InDoubt is what was staged and not acknowledged before the start, in offset
-// order. Next returns these frames again, but for those that on_full or max_age has
-// dropped or a power cut has taken; they are in doubt until the next Ack.
+// InDoubt is what was staged or deferred, and not acknowledged, before the start, in
+// offset order; what was deferred may be many frames. Next returns these frames again,
+// but for those that on_full or max_age has dropped or a power cut has taken; they are
+// in doubt until the next Ack.
 func (c *Cursor) InDoubt() []Staged {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	return slices.Clone(c.inDoubt)
 }
 
-// settle takes what begins at base out of what is in doubt, and returns it. The
-// caller holds mu.
-func (c *Cursor) settle(base int64) (st Staged, ok bool) {
-	i, ok := slices.BinarySearchFunc(c.inDoubt, base, func(st Staged, base int64) int { return cmp.Compare(st.Offset, base) })
-	if ok {
-		st = c.inDoubt[i]
-		c.inDoubt = slices.Delete(c.inDoubt, i, i+1)
+// settle takes a frame out of what is in doubt. It returns what was staged of it, if it
+// was alone. The caller holds mu.
+func (c *Cursor) settle(base, end int64) (st Staged, ok bool) {
+	i := c.doubtAt(base)
+	if i == len(c.inDoubt) || c.inDoubt[i].Offset >= end {
+		return st, false
 	}
-	return st, ok
+	st = c.inDoubt[i]
+	before, after := st, st
+	before.End, after.Offset = base, end
+	c.inDoubt = slices.Delete(c.inDoubt, i, i+1)
+	for _, rest := range []Staged{after, before} {
+		if rest.Offset < rest.End {
+			c.inDoubt = slices.Insert(c.inDoubt, i, rest)
+		}
+	}
+	return st, st.Offset == base && st.End == end
 }
 
-// doubt puts st with what is in doubt, in the place of what began there before.
-// The caller holds mu.
-func (c *Cursor) doubt(st Staged) {
-	i, there := slices.BinarySearchFunc(c.inDoubt, st.Offset, func(st Staged, base int64) int { return cmp.Compare(st.Offset, base) })
+// doubtAt is where in what is in doubt the first entry stands that ends behind an
+// offset. The caller holds mu.
+func (c *Cursor) doubtAt(offset int64) int {
+	i, there := slices.BinarySearchFunc(c.inDoubt, offset, func(st Staged, offset int64) int { return cmp.Compare(st.End, offset) })
 	if there {
-		c.inDoubt[i] = st
-	} else {
-		c.inDoubt = slices.Insert(c.inDoubt, i, st)
+		i++
 	}
+	return i
+}
+
+// doubt puts st with what is in doubt, in the place of what was said of it before. The
+// caller holds mu.
+func (c *Cursor) doubt(st Staged) {
+	c.settle(st.Offset, st.End)
+	c.inDoubt = slices.Insert(c.inDoubt, c.doubtAt(st.Offset), st)
 }
 
 // doubtPassed lets go of what is in doubt and will never come again, since the

@@ -137,6 +137,13 @@ func (l *Log) Frontier() int64 {
 	return l.end
 }
 
+// Deferred is what was deferred since the last start and not recalled, in offset order.
+func (l *Log) Deferred() []spool.Staged {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.open.deferred)
+}
+
 // Rejected is what was rejected so far.
 func (l *Log) Rejected() []Rejection {
 	l.mu.Lock()
@@ -163,6 +170,7 @@ type Cursor struct {
 	next         int // index of the frame that Next looks at first
 	out          []*spool.Frame
 	doubt, acked []spool.Staged
+	deferred     []spool.Staged // in offset order
 }
 
 var _ outputs.Frames = (*Cursor)(nil)
@@ -195,16 +203,20 @@ func (c *Cursor) take() (*spool.Frame, chan struct{}, error) {
 			continue
 		}
 		c.next++
-		f := spool.NewFrame()
-		f.Data = append(f.Data[:0], s.data...)
-		f.Base, f.Count = s.base, s.count
-		c.out = append(c.out, f)
-		return f, nil, nil
+		return c.give(s), nil, nil
 	}
 	if l.closed {
 		return nil, nil, spool.ErrClosed
 	}
 	return nil, l.changed, nil
+}
+
+func (c *Cursor) give(s *stored) *spool.Frame {
+	f := spool.NewFrame()
+	f.Data = append(f.Data[:0], s.data...)
+	f.Base, f.Count = s.base, s.count
+	c.out = append(c.out, f)
+	return f
 }
 
 // Stage implements [outputs.Frames].
@@ -215,12 +227,48 @@ func (c *Cursor) Stage(f *spool.Frame, note []byte) error {
 	if err := c.check(f, "Stage"); err != nil {
 		return err
 	}
-	l.doubt = slices.DeleteFunc(l.doubt, func(s spool.Staged) bool { return s.Offset == f.Base })
-	at, _ := slices.BinarySearchFunc(l.doubt, f.Base, func(s spool.Staged, base int64) int { return int(s.Offset - base) })
-	l.doubt = slices.Insert(l.doubt, at, spool.Staged{
-		Offset: f.Base, End: f.End(), Checksum: f.Checksum(), Note: slices.Clone(note),
-	})
+	l.doubt = put(l.doubt, spool.Staged{Offset: f.Base, End: f.End(), Checksum: f.Checksum(), Note: slices.Clone(note)})
 	return nil
+}
+
+// put adds st to a list in offset order, in the place of what was said of it before.
+func put(list []spool.Staged, st spool.Staged) []spool.Staged {
+	list = slices.DeleteFunc(list, func(s spool.Staged) bool { return s.Offset == st.Offset })
+	at, _ := slices.BinarySearchFunc(list, st.Offset, func(s spool.Staged, base int64) int { return int(s.Offset - base) })
+	return slices.Insert(list, at, st)
+}
+
+// Defer implements [outputs.Frames]. It overwrites the frame.
+func (c *Cursor) Defer(f *spool.Frame, note []byte) error {
+	l := c.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := c.check(f, "Defer"); err != nil {
+		return err
+	}
+	st := spool.Staged{Offset: f.Base, End: f.End(), Note: slices.Clone(note)}
+	l.doubt, c.deferred = put(l.doubt, st), put(c.deferred, st)
+	c.bury(f)
+	return nil
+}
+
+// Recall implements [outputs.Frames].
+func (c *Cursor) Recall(before int64, wanted func(note []byte) bool) (*spool.Frame, []byte, error) {
+	l := c.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open != c {
+		return nil, nil, spool.ErrClosed
+	}
+	for i, st := range c.deferred {
+		if st.Offset >= before || !wanted(st.Note) {
+			continue
+		}
+		c.deferred = slices.Delete(c.deferred, i, i+1)
+		at := slices.IndexFunc(l.frames, func(s stored) bool { return s.base == st.Offset })
+		return c.give(&l.frames[at]), st.Note, nil
+	}
+	return nil, nil, nil
 }
 
 // InDoubt implements [outputs.Frames].
@@ -263,14 +311,18 @@ func (c *Cursor) Ack(f *spool.Frame) error {
 		l.acked = l.acked[:min(len(l.acked), keepAcked)]
 		l.doubt = slices.Delete(l.doubt, at, at+1)
 	}
+	c.bury(f)
+	return nil
+}
+
+// bury makes f a frame that is no longer the output's. It is not released to the pool:
+// whoever still uses it shall find this and nothing else.
+func (c *Cursor) bury(f *spool.Frame) {
 	c.out = slices.DeleteFunc(c.out, func(o *spool.Frame) bool { return o == f })
-	// The frame is not released to the pool: whoever still uses it shall find
-	// this and nothing else.
 	for i := range f.Data {
 		f.Data[i] = 0xCC
 	}
 	f.Base, f.Count = -1, -1
-	return nil
 }
 
 // Reject implements [outputs.Frames].

@@ -62,5 +62,11 @@ func (*Loop) Rewind(int64) error { return nil }
 // Ack implements [outputs.Frames].
 func (*Loop) Ack(*spool.Frame) error { return nil }
 
+// Defer implements [outputs.Frames].
+func (*Loop) Defer(*spool.Frame, []byte) error { return nil }
+
+// Recall implements [outputs.Frames].
+func (*Loop) Recall(int64, func([]byte) bool) (*spool.Frame, []byte, error) { return nil, nil, nil }
+
 // Reject implements [outputs.Frames].
 func (*Loop) Reject(*spool.Frame, int32, error) error { return nil }

@@ -1,0 +1,250 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Defer puts f back, with a note of what is still to be done with it; f is dead
+// afterwards. It stays pending, whatever its output does with later ones, until
+// [Cursor.Recall] gives it out again; after a start, Next does, and it is in doubt. Frames
+// in a row that are deferred with the same note cost next to nothing.
+//
+// Like an acknowledgement, it counts even if the journal can't be written: a crash then
+// leaves what was staged before.
+func (c *Cursor) Defer(f *Frame, note []byte) error {
+	st := Staged{Offset: f.Base, End: f.End(), Note: slices.Clone(note)}
+	err := c.inTurn(func() error {
+		c.s.mu.Lock()
+		g := c.find(f)
+		if g != nil {
+			c.settle(st.Offset, st.End)
+			g.frame, g.deferred, g.staged = nil, true, &st
+			if g.abandoned {
+				c.remove(g)
+			}
+			c.pass()
+		}
+		c.s.mu.Unlock()
+		if g == nil {
+			return errNotOut
+		}
+		f.Release()
+		if err := c.write(jrDefer, appendStaged(nil, &st)); err != nil {
+			c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: at %d", err, st.Offset)
+	}
+	return nil
+}
+
+// remove takes an entry out of pending. The caller holds mu.
+func (c *Cursor) remove(g *given) {
+	if i, there := c.place(g.base); there && c.pending[i] == g {
+		c.pending = slices.Delete(c.pending, i, i+1)
+	}
+}
+
+// Recall gives out the first deferred frame before an offset whose note is wanted, and
+// that note. The frame is nil if there is none. It belongs to one goroutine, as Next does.
+func (c *Cursor) Recall(before int64, wanted func(note []byte) bool) (*Frame, []byte, error) {
+	for {
+		g := c.firstDeferred(before, wanted)
+		if g == nil {
+			return nil, nil, nil
+		}
+		f, err := c.recall(g)
+		if f != nil || err != nil {
+			return f, g.staged.Note, err
+		}
+	}
+}
+
+func (c *Cursor) firstDeferred(before int64, wanted func(note []byte) bool) *given {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	for _, g := range c.pending {
+		switch {
+		case g.base >= before:
+			return nil
+		case g.deferred && wanted(g.staged.Note):
+			return g
+		}
+	}
+	return nil
+}
+
+// recall gives out the first frame of what is deferred. It is nil if that has changed
+// meanwhile, or if no good frame is left of it: then g is gone.
+func (c *Cursor) recall(g *given) (*Frame, error) {
+	s := c.s
+	s.mu.Lock()
+	base, end := g.base, g.end
+	s.mu.Unlock()
+	f, err := c.firstFrame(base, end)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g.base != base || g.end != end || !slices.Contains(c.pending, g) { // dropped or merged meanwhile
+		if f != nil {
+			f.Release()
+		}
+		return nil, nil
+	}
+	note := g.staged.Note
+	if f == nil {
+		c.out.count.Dropped += g.count
+		s.log.Error("records were lost with bad bytes", "output", c.spec.ID, "records", g.count)
+		c.remove(g)
+		c.pass()
+		return nil, nil
+	}
+	g.base, g.count = f.End(), g.count-int64(f.Count)
+	g.staged = &Staged{Offset: g.base, End: g.end, Note: note}
+	if g.count <= 0 {
+		c.remove(g)
+	}
+	c.insert(&given{
+		frame: f, base: f.Base, end: f.End(), count: int64(f.Count),
+		staged: &Staged{Offset: f.Base, End: f.End(), Note: note},
+	})
+	return f, nil
+}
+
+// firstFrame is the first frame of the output's lane in [from, to), or nil.
+func (c *Cursor) firstFrame(from, to int64) (*Frame, error) {
+	s := c.s
+	for from < to {
+		s.mu.Lock()
+		if s.closing.Err() != nil {
+			s.mu.Unlock()
+			return nil, ErrClosed
+		}
+		if from >= s.tail.from {
+			defer s.mu.Unlock()
+			return c.firstOf(s.tail.frames[s.tail.head+s.tail.find(from):], from, to), nil
+		}
+		if len(s.unsynced) > 0 && from >= s.unsynced[0].start {
+			for _, u := range s.unsynced {
+				if f := c.firstOf(u.frames, from, to); f != nil {
+					s.mu.Unlock()
+					return f, nil
+				}
+			}
+			from = max(from, s.tail.from)
+			s.mu.Unlock()
+			continue
+		}
+		limit := c.recalling.seek(s, from)
+		s.mu.Unlock()
+		f, err := c.firstOnDisk(from, to, limit)
+		if f != nil || err != nil {
+			return f, err
+		}
+		from = limit
+	}
+	return nil, nil
+}
+
+// firstOf is the first frame of the output's lane in [from, to) among some, with a
+// reference. The caller holds mu.
+func (c *Cursor) firstOf(frames []*Frame, from, to int64) *Frame {
+	for _, f := range frames {
+		if f.Base >= from && f.Base < to && c.out.laneAt(f.Base) == f.Lane {
+			f.Retain()
+			return f
+		}
+	}
+	return nil
+}
+
+// firstOnDisk is the first frame of the output's lane in [from, to) of the segment that
+// recalling stands in, which is to be read up to limit.
+func (c *Cursor) firstOnDisk(from, to, limit int64) (*Frame, error) {
+	r := &c.recalling
+	for {
+		e, err := r.header()
+		switch {
+		case isEOF(err) || r.expected >= min(to, limit):
+			return nil, nil
+		case errors.Is(err, errBad):
+			err = c.skip(r, err, limit)
+		case err != nil:
+		case e.Control() || e.BaseOffset < from || c.out.laneAt(e.BaseOffset) != e.ProducerEpoch:
+			r.pass(e)
+		default:
+			f, bad := r.frame(e)
+			if !errors.Is(bad, errBad) {
+				return f, c.unlessGone(r, bad)
+			}
+			err = c.skip(r, bad, limit)
+		}
+		if err != nil {
+			return nil, c.unlessGone(r, err)
+		}
+	}
+}
+
+// unlessGone is the error of reading a segment, but for one that was dropped, or written
+// again, while it was read.
+func (c *Cursor) unlessGone(r *reader, err error) error {
+	if err == nil {
+		return nil
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	gone := !slices.Contains(c.s.segments, r.seg)
+	r.seg = nil
+	switch {
+	case c.s.closing.Err() != nil:
+		return ErrClosed
+	case gone:
+		return nil
+	}
+	return err
+}
+
+// merge makes one of entries that are next to each other and alike: an output may be
+// far ahead of its frontier for long. What is not synced may yet be written into a
+// segment of its own, and is left alone. The caller holds mu.
+func (c *Cursor) merge() {
+	s := c.s
+	seg := 0
+	kept := c.pending[:0]
+	for _, g := range c.pending {
+		began := seg
+		for seg+1 < len(s.segments) && s.segments[seg+1].base <= g.base {
+			seg++
+		}
+		safe := g.end <= s.st.synced || s.o.Sync.Mode == SyncNever
+		if n := len(kept); n > 0 && seg == began && safe && g.base < c.next && alike(kept[n-1], g) {
+			last := kept[n-1]
+			last.end, last.count = g.end, last.count+g.count
+			if last.deferred {
+				last.staged = &Staged{Offset: last.base, End: last.end, Note: last.staged.Note}
+			}
+			continue
+		}
+		kept = append(kept, g)
+	}
+	clear(c.pending[len(kept):])
+	c.pending = kept
+}
+
+// alike says that nothing tells two entries apart but where they are.
+func alike(a, b *given) bool {
+	switch {
+	case a.frame != nil || b.frame != nil || a.deferred != b.deferred:
+		return false
+	case a.deferred:
+		return bytes.Equal(a.staged.Note, b.staged.Note)
+	}
+	return true
+}
