@@ -217,14 +217,13 @@ func TestDeferredRecordsThatAreDroppedOrDamagedAreCounted(t *testing.T) {
 		fs := faultfs.New()
 		o := Options{Outputs: []Output{{ID: "o", Lane: "l"}}, SegmentBytes: 2 << 10, TailBytes: 1}
 		s := open(t, fs, o)
-		c := cursor(t, s, "o")
 		const n = 40
 		for i := range n {
 			put(t, s, "l", int64(i+1), fmt.Sprintf("value-%02d", i))
 		}
 		shut(t, s)
 		s = open(t, fs, o)
-		c = cursor(t, s, "o")
+		c := cursor(t, s, "o")
 		deferAll(t, c, "a", nextFrames(t, c, n)...)
 		err := Walk(fs, testDir, func(e Entry) error {
 			if strings.Contains(string(e.Batch), "value-05") {

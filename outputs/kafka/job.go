@@ -3,6 +3,7 @@ package kafka
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spillway/spillway/spool"
 )
@@ -27,14 +28,21 @@ func (id identity) after(n int32) identity {
 // changes its batches only with mu held, since each note speaks of all pieces.
 type job struct {
 	frame *spool.Frame
+	// base is the frame's: it outlives it.
+	base int64
 	// routes are the topics that its records go to, as they were when the frame
 	// was taken apart: so it is taken apart in the same way again.
 	routes []route
 	pieces []*piece
-	// slot says that it takes one of the window's.
-	slot bool
+	// deferred says that the frame went back to the spool.
+	deferred atomic.Bool
 
 	mu sync.Mutex
+	// slot says that it takes one of the window's.
+	slot bool
+	// owed is what partitions get later that were left behind. Run's goroutine
+	// changes it, while pieces are left.
+	owed []owed
 	// left is how many pieces are not done.
 	left int
 	// rejected are the records that went to the dead letters, sorted.
@@ -47,7 +55,7 @@ type route struct {
 	// partitions is how many the topic had; 0 says that all of the frame goes to
 	// the one piece there is.
 	partitions int32
-	// sticky is the partition of records without key.
+	// sticky is the partition of records without key, or elsewhere.
 	sticky int32
 }
 

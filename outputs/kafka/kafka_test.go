@@ -66,9 +66,11 @@ func (f *fake) once(answer func(kmsg.Request) kmsg.Response) {
 }
 
 // refusePartition refuses requests for one partition, or no more for -1.
-func (f *fake) refusePartition(number int32, why *kerr.Error) {
+func (f *fake) refusePartition(number int32, why *kerr.Error) { f.refusePartitions(why, number) }
+
+func (f *fake) refusePartitions(why *kerr.Error, numbers ...int32) {
 	f.answers(func(r kmsg.Request) kmsg.Response {
-		if r.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Partition != number {
+		if !slices.Contains(numbers, r.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Partition) {
 			return nil
 		}
 		return refuse(r, why)

@@ -20,6 +20,9 @@ const noteVersion = 1
 //	number of pieces; of each
 //	    route, partition, number of batches; of each
 //	        first, end, state, producer, epoch, sequence, since
+//	number of owed pieces; of each: route, partition
+//
+// A sticky partition is written as one more than it is: 0 is elsewhere.
 //
 // The binding is a hash of the cluster and of the settings that say where records go, and
 // how: from a note of others the same batches can't be made.
@@ -34,7 +37,7 @@ func appendNote(dst []byte, binding uint64, j *job) []byte {
 	for i := range j.routes {
 		r := &j.routes[i]
 		dst = append(appendVarints(dst, int64(len(r.topic))), r.topic...)
-		dst = appendVarints(dst, int64(r.partitions), int64(r.sticky))
+		dst = appendVarints(dst, int64(r.partitions), int64(r.sticky)+1)
 	}
 	dst = appendVarints(dst, int64(len(j.pieces)))
 	for _, p := range j.pieces {
@@ -44,6 +47,10 @@ func appendNote(dst []byte, binding uint64, j *job) []byte {
 			dst = appendVarints(dst, int64(b.first), int64(b.end), int64(b.state),
 				b.id.producer, int64(b.id.epoch), int64(b.id.sequence), b.since)
 		}
+	}
+	dst = appendVarints(dst, int64(len(j.owed)))
+	for _, o := range j.owed {
+		dst = appendVarints(dst, int64(o.route), int64(o.partition))
 	}
 	return dst
 }
@@ -67,18 +74,22 @@ func (c *Config) bind(cluster string) uint64 {
 
 var errNote = errors.New("the note is of other settings, or of another version")
 
-// readNote fills in what a note says of j, whose frame is set.
+// readNote fills in what a note says of j. Its frame is set, unless the note is of one
+// that was deferred.
 func readNote(note []byte, binding uint64, j *job) error {
 	if len(note) < 9 || note[0] != noteVersion || binary.BigEndian.Uint64(note[1:]) != binding {
 		return errNote
 	}
 	r := noteReader{b: note[9:]}
-	records := j.frame.Count
+	records := int32(0)
+	if j.frame != nil {
+		records = j.frame.Count
+	}
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		j.reject(r.index(records))
 	}
 	for n := r.count(); n > 0 && !r.bad; n-- {
-		j.routes = append(j.routes, route{r.text(), r.index(math.MaxInt32), r.index(math.MaxInt32)})
+		j.routes = append(j.routes, route{r.text(), r.index(math.MaxInt32), r.index(math.MaxInt32) - 1})
 	}
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		p := &piece{job: j, resumed: true, route: int(r.index(int32(len(j.routes)))), partition: r.index(math.MaxInt32)}
@@ -87,7 +98,10 @@ func readNote(note []byte, binding uint64, j *job) error {
 		}
 		j.pieces = append(j.pieces, p)
 	}
-	if r.bad || len(r.b) > 0 || len(j.pieces) == 0 {
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		j.owed = append(j.owed, owed{int(r.index(int32(len(j.routes)))), r.index(math.MaxInt32)})
+	}
+	if r.bad || len(r.b) > 0 || len(j.pieces)+len(j.owed) == 0 {
 		return errNote
 	}
 	return nil

@@ -26,28 +26,27 @@ type partition struct {
 	topic  string
 	number int32
 	log    *slog.Logger
-	jobs   chan *piece
+	queue  *queue
 	// busy is how many pieces it was given and has not finished.
 	busy       atomic.Int32
 	leaderless atomic.Bool
-	retry      *outputs.Retry
-	assembler  assembler
+	// failing says that the latest attempt has failed.
+	failing atomic.Bool
+	// behind says that it does not get its pieces at once. Run's goroutine owns it.
+	behind    bool
+	retry     *outputs.Retry
+	assembler assembler
 	// next is the identity of the next batch that is new.
 	next identity
 	// last is the largest offset that the broker has acknowledged in this life.
 	last int64
 }
 
-// give hands a piece over. There is room, see startPartition, but for pieces of partitions
-// that are gone.
-func (p *partition) give(ctx context.Context, pc *piece) error {
+// give hands a piece over. How many there are is bounded by the window, by recalls, and by
+// what an earlier life has left in doubt.
+func (p *partition) give(pc *piece) {
 	p.busy.Add(1)
-	select {
-	case p.jobs <- pc:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	p.queue.push(pc)
 }
 
 // move makes another partition than before send p. What was sent must get another
@@ -63,7 +62,7 @@ func (p *piece) move(to *partition) {
 
 func (p *partition) run(ctx context.Context) (err error) {
 	defer outputs.Contain(&err)
-	for pc := range p.jobs {
+	for pc := p.queue.pop(); pc != nil; pc = p.queue.pop() {
 		err := p.deliver(ctx, pc)
 		if pc.round != nil {
 			pc.round.end(err)
@@ -71,6 +70,8 @@ func (p *partition) run(ctx context.Context) (err error) {
 		if err != nil && !errors.Is(err, errAborted) {
 			return err
 		}
+		p.failing.Store(false)
+		p.queue.done()
 		p.busy.Add(-1)
 		select {
 		case p.idle <- struct{}{}:
@@ -144,6 +145,8 @@ func (p *partition) send(ctx context.Context, pc *piece, i int) error {
 		case verdict == taken && p.accept(b, answer, count, maybe):
 			pc.mark(i, done)
 			p.retry.Succeeded()
+			p.failing.Store(false)
+			p.leaderless.Store(false)
 			return nil
 		case renew && p.cfg.TransactionalID != "":
 			return errors.Join(errAborted, err)
@@ -282,6 +285,7 @@ func (p *partition) uncertain(why string, b *batch) {
 
 // wait waits for the next attempt, and has the cluster looked at anew.
 func (p *partition) wait(ctx context.Context, err error) error {
+	p.failing.Store(true)
 	if err := p.retry.Wait(ctx, fmt.Errorf("topic %q, partition %d: %w", p.topic, p.number, err)); err != nil {
 		return err
 	}

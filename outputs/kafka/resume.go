@@ -11,23 +11,36 @@ import (
 // is none, where other bytes stand at the offset, and where the frame was sent in another
 // way: then it can't be sent as the same batches.
 func (s *sender) resume(f *spool.Frame) *job {
-	st, ok := s.doubt[f.Base]
-	if !ok {
+	st, ok := s.stagedOf(f)
+	same := st.Offset == f.Base && st.End == f.End() && st.Checksum == f.Checksum()
+	if !ok || st.Checksum != 0 && !same {
 		return nil
 	}
-	delete(s.doubt, f.Base)
-	j := &job{frame: f}
-	if st.End != f.End() || st.Checksum != f.Checksum() {
-		return nil
-	}
+	j := &job{frame: f, base: f.Base}
 	if err := readNote(st.Note, s.binding, j); err != nil {
 		s.metrics.uncertain.WithLabelValues(maybeDoubled).Inc()
 		s.env.Log.Warn("a frame was sent with other settings, and nobody knows whether it arrived; it is sent again rather than lost",
 			"reason", maybeDoubled, "records", f.Count, "error", err)
 		return nil
 	}
+	if len(j.pieces) > 0 && !same {
+		return nil
+	}
 	j.left = len(j.pieces)
+	j.collect(func(owed) bool { return true })
 	return j
+}
+
+// stagedOf is what an earlier life has staged of a frame. Frames come in offset order,
+// so what lies before is settled.
+func (s *sender) stagedOf(f *spool.Frame) (st spool.Staged, ok bool) {
+	for len(s.doubt) > 0 && s.doubt[0].End <= f.Base {
+		s.doubt = s.doubt[1:]
+	}
+	if len(s.doubt) == 0 || s.doubt[0].Offset > f.Base || s.doubt[0].End < f.End() {
+		return st, false
+	}
+	return s.doubt[0], true
 }
 
 // adopt finds the topics of a job that an earlier life has staged. What was for one

@@ -90,7 +90,7 @@ func (s *splitter) split(f *spool.Frame, resolve func(topic string) (route, erro
 	if c := s.records.Header().Codec(); c != s.codec {
 		s.codec, s.spare = c, nil
 	}
-	j := &job{frame: f}
+	j := &job{frame: f, base: f.Base}
 	s.bins = s.bins[:0]
 	var refused []refusedRecord
 	none := map[string]error{}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -42,10 +44,12 @@ type sender struct {
 	first    identity // under which partitions begin
 	topics   topics
 	splitter splitter
-	// doubt is what an earlier life has staged, by offset; inDoubt is how much
-	// that was.
-	doubt   map[int64]spool.Staged
-	inDoubt int
+	// doubt is what an earlier life has staged, in offset order.
+	doubt []spool.Staged
+	// behind is how many partitions are left behind, and owing the jobs in memory
+	// that owe them something.
+	behind int
+	owing  []*job
 }
 
 func newSender(o *Output, in outputs.Frames, c *kafkaconn.Cluster, m *outputs.Meter, fail context.CancelCauseFunc) *sender {
@@ -56,19 +60,15 @@ func newSender(o *Output, in outputs.Frames, c *kafkaconn.Cluster, m *outputs.Me
 		slots:    make(chan struct{}, window),
 		topics:   topics{byName: map[string]*topic{}},
 		splitter: splitter{router: router{topic: o.topic, byKey: o.cfg.byKey()}},
-		doubt:    map[int64]spool.Staged{},
+		doubt:    in.InDoubt(),
 	}
 	s.topics.names.Store(new([]string))
-	for _, st := range in.InDoubt() {
-		s.doubt[st.Offset] = st
-	}
-	s.inDoubt = len(s.doubt)
 	return s
 }
 
 func (s *sender) run(ctx context.Context) error {
-	if s.inDoubt > 0 {
-		s.env.Log.Info("frames are in doubt: they were sent, and nobody knows whether they arrived; the brokers will tell", "frames", s.inDoubt)
+	if n := len(s.doubt); n > 0 {
+		s.env.Log.Info("frames are in doubt: they were sent, and nobody knows whether they arrived; the brokers will tell", "frames", n)
 	}
 	for {
 		err := s.begin(ctx)
@@ -90,14 +90,48 @@ func (s *sender) run(ctx context.Context) error {
 		return s.transact(ctx)
 	}
 	for {
-		f, err := s.in.Next(ctx)
+		f, err := s.next(ctx)
 		if err != nil {
 			return err
+		}
+		if f == nil {
+			continue
 		}
 		if err := s.dispatch(ctx, f); err != nil {
 			return err
 		}
 	}
+}
+
+// next is the next frame. While partitions are behind it gives them what they are owed,
+// and waits for a while only: then there may be no frame.
+func (s *sender) next(ctx context.Context) (*spool.Frame, error) {
+	if s.behind == 0 {
+		return s.in.Next(ctx)
+	}
+	some, err := s.catchUp()
+	if err != nil {
+		return nil, err
+	}
+	pause := stuckPause
+	if some {
+		pause = catchUpPause
+	}
+	soon, cancel := context.WithTimeout(ctx, pause)
+	defer cancel()
+	if s.stalled() {
+		select {
+		case news := <-s.found:
+			s.update(ctx, news)
+		case <-soon.Done():
+		}
+		return nil, ctx.Err()
+	}
+	f, err := s.in.Next(soon)
+	if err != nil && soon.Err() != nil && ctx.Err() == nil && !errors.Is(err, spool.ErrClosed) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // begin learns of the cluster, and takes the identity of this life.
@@ -159,6 +193,7 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 		if err := s.adopt(ctx, j); err != nil {
 			return err
 		}
+		s.shun(j, false)
 		return s.give(ctx, j)
 	}
 	if s.splitter.splits() {
@@ -166,8 +201,11 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 		if err != nil || j == nil {
 			return err
 		}
-		if err := s.stage(j); err != nil {
-			return err
+		s.shun(j, true)
+		if len(j.pieces) > 0 {
+			if err := s.stage(j); err != nil {
+				return err
+			}
 		}
 		return s.give(ctx, j)
 	}
@@ -175,7 +213,7 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 	if err != nil {
 		return err
 	}
-	j := &job{frame: f, left: 1, routes: []route{{topic: to.topic}}}
+	j := &job{frame: f, base: f.Base, left: 1, routes: []route{{topic: to.topic}}}
 	p := &piece{job: j, partition: to.number, batches: []batch{{end: f.Count}}}
 	j.pieces = []*piece{p}
 	// Staged here, in the order of the spool: so what is staged after a restart
@@ -183,7 +221,8 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 	if err := to.prepare(p, 0); err != nil {
 		return err
 	}
-	return to.give(ctx, p)
+	to.give(p)
+	return nil
 }
 
 // free waits for a partition that has nothing to do. It is the caller's until it is
@@ -269,29 +308,47 @@ func (s *sender) newTopic(ctx context.Context, name string) (*topic, error) {
 
 // give hands the pieces of a job to their partitions, once there is a slot for it.
 func (s *sender) give(ctx context.Context, j *job) error {
-	for given := false; !given; {
+	if len(j.pieces) == 0 {
+		return s.finish(j)
+	}
+	for !j.slot {
 		select {
 		case s.slots <- struct{}{}:
-			given, j.slot = true, true
+			j.slot = true
+			continue
+		default:
+		}
+		if err := s.leaveBehind(); err != nil {
+			return err
+		}
+		select {
+		case s.slots <- struct{}{}:
+			j.slot = true
 		case news := <-s.found:
 			s.update(ctx, news)
+		case <-time.After(patience / 4):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	if len(j.pieces) == 0 {
-		return s.finish(j)
-	}
-	for _, p := range j.pieces {
-		to := s.home(p)
-		if to.number != p.partition {
-			p.move(to)
-		}
-		if err := to.give(ctx, p); err != nil {
+	for _, p := range slices.Clone(j.pieces) {
+		if !s.home(p).behind || !p.untouched() {
+			s.hand(p)
+		} else if err := s.owe(p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// freeSlot gives a job's slot back, if it has one.
+func (s *sender) freeSlot(j *job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.slot {
+		j.slot = false
+		<-s.slots
+	}
 }
 
 func (s *sender) stage(j *job) error {
@@ -308,14 +365,17 @@ func (s *sender) note(j *job) error {
 	return s.in.Stage(j.frame, appendNote(nil, s.binding, j))
 }
 
-// finish acknowledges a job whose last piece is done; with transactions, what commits
-// them does.
+// finish acknowledges a job whose last piece is done, or puts its frame back if it owes
+// some; with transactions, what commits them does.
 func (s *sender) finish(j *job) error {
 	if s.cfg.TransactionalID != "" {
 		return nil
 	}
-	if j.slot {
-		<-s.slots
+	s.freeSlot(j)
+	if len(j.owed) > 0 {
+		err := s.in.Defer(j.frame, s.owedNote(j))
+		j.deferred.Store(true)
+		return err
 	}
 	s.meter.Sent(j.frame)
 	return s.in.Ack(j.frame)

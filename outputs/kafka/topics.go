@@ -43,7 +43,7 @@ type found struct {
 func (ts *topics) wait() {
 	for _, t := range ts.byName {
 		for _, p := range t.partitions {
-			close(p.jobs)
+			p.queue.close()
 		}
 	}
 	ts.workers.Wait()
@@ -77,12 +77,10 @@ func (s *sender) update(ctx context.Context, f found) *topic {
 func (s *sender) startPartition(ctx context.Context, topic string, number int32) *partition {
 	p := &partition{
 		sender: s, topic: topic, number: number, next: s.first, last: -1,
-		log: s.env.Log.With("topic", topic, "partition", number),
-		// There is always room: what is on its way is bounded by the window,
-		// and by what an earlier life has left in doubt.
-		jobs:      make(chan *piece, window+s.inDoubt+1),
+		log:       s.env.Log.With("topic", topic, "partition", number),
+		queue:     newQueue(),
 		retry:     outputs.NewRetry(s.env, s.meter),
-		assembler: assembler{router: s.splitter.router, eventTime: s.cfg.Timestamp == "event", transactional: s.cfg.TransactionalID != ""},
+		assembler: assembler{router: router{topic: s.splitter.topic, byKey: s.splitter.byKey}, eventTime: s.cfg.Timestamp == "event", transactional: s.cfg.TransactionalID != ""},
 	}
 	s.topics.workers.Go(func() {
 		if err := p.run(ctx); err != nil {
@@ -94,9 +92,11 @@ func (s *sender) startPartition(ctx context.Context, topic string, number int32)
 
 // home is the partition that sends a piece. A topic that was made anew may have fewer
 // partitions: any of them will then do.
-func (s *sender) home(p *piece) *partition {
-	all := s.topics.byName[p.job.routes[p.route].topic].partitions
-	return all[int(p.partition)%len(all)]
+func (s *sender) home(p *piece) *partition { return s.homeOf(p.job, p.route, p.partition) }
+
+func (s *sender) homeOf(j *job, route int, number int32) *partition {
+	all := s.topics.byName[j.routes[route].topic].partitions
+	return all[int(number)%len(all)]
 }
 
 // watch looks at the topics once in a while, since partitions are added, and when an
@@ -141,15 +141,15 @@ func (s *sender) tell(ctx context.Context, f found) {
 	}
 }
 
-// idlePartition is one of t's that has nothing to do, and a leader; if no partition
-// has a leader, any will do. It is nil while all are busy.
+// idlePartition is one of t's that has nothing to do, gets on, and has a leader; if there
+// is no such, any will do. It is nil while all are busy.
 func (t *topic) idlePartition() *partition {
 	var leaderless *partition
 	leading := false
 	for i := range t.partitions {
 		p := t.partitions[(t.next+i)%len(t.partitions)]
 		switch {
-		case p.leaderless.Load():
+		case p.leaderless.Load() || p.behind:
 			if p.busy.Load() == 0 {
 				leaderless = p
 			}
@@ -167,11 +167,16 @@ func (t *topic) idlePartition() *partition {
 }
 
 // stickyPartition is where the records without key of a frame go that is taken
-// apart: the next that is idle, or the next at all.
+// apart: the next that is idle, or the next that gets on, or the next at all.
 func (t *topic) stickyPartition() int32 {
 	if p := t.idlePartition(); p != nil {
 		return p.number
 	}
-	t.next++
+	for range t.partitions {
+		t.next++
+		if p := t.partitions[t.next%len(t.partitions)]; !p.behind && !p.leaderless.Load() {
+			break
+		}
+	}
 	return int32(t.next % len(t.partitions))
 }

@@ -89,7 +89,7 @@ func (s *sender) gather(ctx context.Context, committed int64) (jobs []*job, err 
 		case err != nil:
 			return nil, err
 		}
-		if _, doubt := s.doubt[f.Base]; doubt && f.End() <= committed {
+		if _, doubt := s.stagedOf(f); doubt && f.End() <= committed {
 			if err := s.in.Ack(f); err != nil {
 				return nil, err
 			}
@@ -181,9 +181,7 @@ func (s *sender) attempt(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		for _, p := range j.pieces {
 			p.round = r
-			if err := s.home(p).give(ctx, p); err != nil {
-				return err
-			}
+			s.home(p).give(p)
 		}
 	}
 	for {
@@ -365,7 +363,7 @@ func markOf(checksum uint32) string { return strconv.FormatUint(uint64(checksum)
 // only where it is one that this spool has staged: the group may be of another spool, or
 // its offsets older than the cluster keeps them.
 func (s *sender) settled(ctx context.Context) (committed int64, err error) {
-	if s.inDoubt == 0 {
+	if len(s.doubt) == 0 {
 		return -1, nil
 	}
 	offset, mark, err := s.cursor(ctx)
