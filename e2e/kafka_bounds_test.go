@@ -183,12 +183,7 @@ func topicMadeAnew(t *testing.T, broker *brokers.KafkaBroker) {
 // and then there are seven.
 func partitionsAdded(t *testing.T, broker *brokers.KafkaBroker) {
 	k := newKafkaRun(t, broker, "added", 3, ", key: '{{key}}'")
-	config, err := os.ReadFile(k.File(configFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Write(t, configFile, strings.Replace(string(config), "    encode:",
-		"    processors:\n      - regex: {pattern: '^\\S+ (?P<key>\\S+)'}\n    encode:", 1))
+	k.keyed()
 	p := k.Start(t, "run", "-c", configFile)
 	k.write("a", 2000)
 	testkit.WaitFor(t, "the first lines", patient, func() bool { return len(brokers.KafkaRecords(t, broker.Addr(), k.topic)) == 3 })

@@ -19,6 +19,10 @@
 // partitions, and what has become of each piece. From that the very same pieces are
 // made again, also when the topic has more partitions by then.
 //
+// A partition that does not get on is left behind once the window is full: its pieces
+// are noted as owed, and frames of which nothing else is left go back to the spool. They
+// are recalled, oldest first, when the partition gets on.
+//
 // # In transactions
 //
 // Then frames are gathered for a while, sent as part of a transaction, and the offset

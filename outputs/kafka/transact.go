@@ -124,9 +124,8 @@ func (s *sender) prepareJob(ctx context.Context, f *spool.Frame) (*job, error) {
 		return s.takeApart(ctx, f)
 	}
 	t := s.topics.byName[s.splitter.topic]
-	t.next++
-	j := &job{frame: f, left: 1, routes: []route{{topic: t.name}}}
-	j.pieces = []*piece{{job: j, partition: int32(t.next % len(t.partitions)), batches: []batch{{end: f.Count}}}}
+	j := &job{frame: f, base: f.Base, left: 1, routes: []route{{topic: t.name}}}
+	j.pieces = []*piece{{job: j, partition: t.stickyPartition(), batches: []batch{{end: f.Count}}}}
 	return j, nil
 }
 
