@@ -40,13 +40,14 @@ var levels = []struct {
 // testSupport is imported by tests, and by nothing that is shipped. It may itself
 // import what its level allows.
 var testSupport = map[string]int{
-	"spool/vfs/faultfs":         1,
-	"inputs/inputstest":         5,
-	"processors/processorstest": 5,
-	"outputs/outputstest":       5,
-	"internal/testkit":          0,
-	"internal/testkit/brokers":  1,
-	"internal/testkit/fuzzall":  1,
+	"spool/vfs/faultfs":             1,
+	"inputs/inputstest":             5,
+	"processors/processorstest":     5,
+	"outputs/outputstest":           5,
+	"internal/testkit":              0,
+	"internal/testkit/brokers":      1,
+	"internal/testkit/certificates": 0,
+	"internal/testkit/fuzzall":      1,
 }
 
 // allowedInTests are imports of tests that the levels would forbid.

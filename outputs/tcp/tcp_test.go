@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spillway/spillway/internal/config"
+	"github.com/spillway/spillway/internal/testkit/certificates"
 	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/outputs/outputstest"
 	"github.com/spillway/spillway/spool/recordbatch"
@@ -34,9 +35,9 @@ func target(t *testing.T, framing, encrypted string) outputstest.Target {
 	cfg.Framing = framing
 	var server *tls.Config
 	if encrypted == "tls" {
-		files := newCertificates(t)
-		server = files.server
-		cfg.TLS.Enabled, cfg.TLS.CA = true, files.ca
+		files := certificates.New(t)
+		server = files.Server()
+		cfg.TLS.Enabled, cfg.TLS.CA = true, config.Path(files.CA)
 	}
 	p := newPeer(t, framing, server)
 	cfg.Address = p.address
@@ -149,13 +150,11 @@ func TestPeerThatTakesNothingIsGivenUpAfterTheWriteTimeout(t *testing.T) {
 }
 
 func TestMTLSShowsOurCertificate(t *testing.T) {
-	files := newCertificates(t)
-	server := files.server.Clone()
-	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, files.pool
-	p := newPeer(t, "newline", server)
+	files := certificates.New(t)
+	p := newPeer(t, "newline", files.MutualServer())
 	cfg := Default()
 	cfg.Address = p.address
-	cfg.TLS.Enabled, cfg.TLS.CA, cfg.TLS.Cert, cfg.TLS.Key = true, files.ca, files.cert, files.key
+	cfg.TLS.Enabled, cfg.TLS.CA, cfg.TLS.Cert, cfg.TLS.Key = true, config.Path(files.CA), config.Path(files.Cert), config.Path(files.Key)
 	log := running(t, cfg)
 	log.Append("secret")
 	until(t, "it arrives", func() bool { return len(p.values()) == 1 })
@@ -164,13 +163,11 @@ func TestMTLSShowsOurCertificate(t *testing.T) {
 // TestPeerThatRefusesOurCertificateGetsNothing is about TLS 1.3, in which the
 // client is done before the server has looked at its certificate.
 func TestPeerThatRefusesOurCertificateGetsNothing(t *testing.T) {
-	files := newCertificates(t)
-	server := files.server.Clone()
-	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, files.pool
-	p := newPeer(t, "newline", server)
+	files := certificates.New(t)
+	p := newPeer(t, "newline", files.MutualServer())
 	cfg := Default()
 	cfg.Address = p.address
-	cfg.TLS.Enabled, cfg.TLS.CA = true, files.ca
+	cfg.TLS.Enabled, cfg.TLS.CA = true, config.Path(files.CA)
 	if err := build(t, cfg).Check(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("Check: %v, wanted the peer's refusal", err)
 	}
@@ -185,8 +182,8 @@ func TestPeerThatRefusesOurCertificateGetsNothing(t *testing.T) {
 }
 
 func TestCheckSaysWhatIsWrong(t *testing.T) {
-	files := newCertificates(t)
-	plain, encrypted := newPeer(t, "newline", nil), newPeer(t, "newline", files.server)
+	files := certificates.New(t)
+	plain, encrypted := newPeer(t, "newline", nil), newPeer(t, "newline", files.Server())
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -204,9 +201,9 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"fine", func(c *Config) { c.Address = plain.address }, ""},
 		{"nobody listens", func(c *Config) { c.Address = gone.Addr().String() }, "connection refused"},
 		{"unknown authority", func(c *Config) { c.Address, c.TLS.Enabled = encrypted.address, true }, "certificate"},
-		{"known authority", func(c *Config) { c.Address, c.TLS.Enabled, c.TLS.CA = encrypted.address, true, files.ca }, ""},
+		{"known authority", func(c *Config) { c.Address, c.TLS.Enabled, c.TLS.CA = encrypted.address, true, config.Path(files.CA) }, ""},
 		{"wrong name", func(c *Config) {
-			c.Address, c.TLS.Enabled, c.TLS.CA, c.TLS.ServerName = encrypted.address, true, files.ca, "other.example"
+			c.Address, c.TLS.Enabled, c.TLS.CA, c.TLS.ServerName = encrypted.address, true, config.Path(files.CA), "other.example"
 		}, "other.example"},
 		{"any certificate", func(c *Config) { c.Address, c.TLS.Enabled, c.TLS.InsecureSkipVerify = encrypted.address, true, true }, ""},
 		{"not PEM", func(c *Config) { c.Address, c.TLS.Enabled, c.TLS.CA = encrypted.address, true, notPEM }, "no certificate in PEM form"},

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/spillway/spillway/internal/testkit/certificates"
 )
 
 // KafkaVersion is a version of Kafka that make brokers installs.
@@ -32,7 +34,7 @@ type KafkaBroker struct {
 	version      KafkaVersion
 	addr         string // for the clients under test
 	plain        string // without TLS and SASL
-	certificates *Certificates
+	certificates *certificates.Certificates
 }
 
 // KafkaOption changes a broker before its first start.
@@ -84,10 +86,7 @@ func Kafka(t testing.TB, version KafkaVersion, options ...KafkaOption) *KafkaBro
 	k.addr = k.plain
 	p := kafkaProperties(filepath.Join(dir, "data"), k.plain, freeAddr(t))
 	if s.tls {
-		var err error
-		if k.certificates, err = newCertificates(filepath.Join(dir, "certificates")); err != nil {
-			t.Fatal(err)
-		}
+		k.certificates = certificates.New(t)
 	}
 	if s.tls || s.user != "" {
 		k.addr = freeAddr(t)
@@ -139,7 +138,7 @@ func (k *KafkaBroker) Addr() string { return k.addr }
 func (k *KafkaBroker) PlainAddr() string { return k.plain }
 
 // Certificates are those of a broker with TLS, else nil.
-func (k *KafkaBroker) Certificates() *Certificates { return k.certificates }
+func (k *KafkaBroker) Certificates() *certificates.Certificates { return k.certificates }
 
 // DataDir is the folder that holds a folder for each partition, TOPIC-NUMBER.
 func (k *KafkaBroker) DataDir() string { return filepath.Join(k.dir, "data") }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/spillway/spillway/internal/testkit/certificates"
 )
 
 // kafkaProperties are those of a single broker for tests.
@@ -52,7 +54,7 @@ func kafkaProperties(data, plain, controller string) map[string]string {
 }
 
 // secure adds the listener for clients, with TLS, SASL or both.
-func (s *kafkaSettings) secure(p map[string]string, addr string, c *Certificates) {
+func (s *kafkaSettings) secure(p map[string]string, addr string, c *certificates.Certificates) {
 	protocol := "SASL_PLAINTEXT"
 	switch {
 	case s.tls && s.user != "":
@@ -73,7 +75,7 @@ func (s *kafkaSettings) secure(p map[string]string, addr string, c *Certificates
 	}
 	if s.tls {
 		p[prefix+"ssl.keystore.type"] = "PEM"
-		p[prefix+"ssl.keystore.location"] = c.server
+		p[prefix+"ssl.keystore.location"] = c.ServerFile
 		p[prefix+"ssl.truststore.type"] = "PEM"
 		p[prefix+"ssl.truststore.location"] = c.CA
 		p[prefix+"ssl.client.auth"] = s.clientAuth

@@ -59,15 +59,6 @@ func wantSASL(t *testing.T, k *KafkaBroker, config *tls.Config) {
 	}
 }
 
-func clientTLS(t *testing.T, k *KafkaBroker) *tls.Config {
-	t.Helper()
-	config, err := k.Certificates().Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
-}
-
 func TestSASLLetsOnlyTheRightPasswordIn(t *testing.T) {
 	t.Parallel()
 	k := Kafka(t, Kafka43, WithSASL("writer", "secret-1"))
@@ -78,7 +69,7 @@ func TestSASLLetsOnlyTheRightPasswordIn(t *testing.T) {
 func TestTLSAndSASLGoTogether(t *testing.T) {
 	t.Parallel()
 	k := Kafka(t, Kafka39, WithTLS(), WithSASL("writer", "secret-1"))
-	config := clientTLS(t, k)
+	config := k.Certificates().Client()
 	config.Certificates = nil // asked for, and not required
 	wantSASL(t, k, config)
 	if err := connect(t, k, nil, plain.Mechanism{Username: "writer", Password: "secret-1"}); err == nil {
@@ -92,7 +83,7 @@ func TestTLSAndSASLGoTogether(t *testing.T) {
 func TestMutualTLSWantsTheClientsCertificate(t *testing.T) {
 	t.Parallel()
 	k := Kafka(t, Kafka43, WithMutualTLS())
-	config := clientTLS(t, k)
+	config := k.Certificates().Client()
 	if err := connect(t, k, config, nil); err != nil {
 		t.Error(err)
 	}

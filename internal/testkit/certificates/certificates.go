@@ -1,4 +1,5 @@
-package brokers
+// Package certificates makes throwaway certificates for the peers that tests start.
+package certificates
 
 import (
 	"crypto/ecdsa"
@@ -8,56 +9,66 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"testing"
 	"time"
 )
 
-// Certificates are an authority made for one broker, and what it has signed, as
-// PEM files that are deleted after the test.
+// Certificates are an authority made for one test, and what it has signed, as PEM files
+// that are deleted after the test.
 type Certificates struct {
 	CA        string // the authority's certificate
 	Cert, Key string // a client's
+	// ServerFile is the server's key and certificate in one.
+	ServerFile string
 
-	server string // the broker's key and certificate, as Kafka reads them
+	pool           *x509.CertPool
+	server, client tls.Certificate
 }
 
 // Client is the TLS configuration of a client that trusts the authority and shows
 // the client's certificate if it is asked for one.
-func (c *Certificates) Client() (*tls.Config, error) {
-	text, err := os.ReadFile(c.CA)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate", c.CA)
-	}
-	own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}, nil
+func (c *Certificates) Client() *tls.Config {
+	return &tls.Config{RootCAs: c.pool, Certificates: []tls.Certificate{c.client}, MinVersion: tls.VersionTLS12}
 }
 
-// newCertificates makes the folder and all files in it. The broker's certificate
-// is for 127.0.0.1 and localhost; all are good for a day.
-func newCertificates(dir string) (*Certificates, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+// Server is the TLS configuration of the server. It asks for no certificate.
+func (c *Certificates) Server() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{c.server}, MinVersion: tls.VersionTLS12}
+}
+
+// MutualServer is that of a server which wants a certificate of the authority's.
+func (c *Certificates) MutualServer() *tls.Config {
+	config := c.Server()
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, c.pool
+	return config
+}
+
+// New makes certificates for t. The server's is for 127.0.0.1 and localhost; all are good
+// for a day.
+func New(t testing.TB) *Certificates {
+	t.Helper()
+	c, err := in(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return c
+}
+
+func in(dir string) (*Certificates, error) {
 	c := &Certificates{
 		CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "client.pem"), Key: filepath.Join(dir, "client-key.pem"),
-		server: filepath.Join(dir, "server.pem"),
+		ServerFile: filepath.Join(dir, "server.pem"), pool: x509.NewCertPool(),
 	}
 	ca, err := newSigner("authority", nil, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
 	if err != nil {
 		return nil, err
 	}
-	server, err := newSigner("broker", ca, &x509.Certificate{
+	server, err := newSigner("server", ca, &x509.Certificate{
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 	})
@@ -71,13 +82,18 @@ func newCertificates(dir string) (*Certificates, error) {
 		return nil, err
 	}
 	for name, text := range map[string][]byte{
-		c.CA: ca.certPEM, c.Cert: client.certPEM, c.Key: client.keyPEM, c.server: append(server.keyPEM, server.certPEM...),
+		c.CA: ca.certPEM, c.Cert: client.certPEM, c.Key: client.keyPEM, c.ServerFile: append(slices.Clone(server.keyPEM), server.certPEM...),
 	} {
 		if err := os.WriteFile(name, text, 0o600); err != nil {
 			return nil, err
 		}
 	}
-	return c, nil
+	c.pool.AddCert(ca.cert)
+	if c.server, err = tls.X509KeyPair(server.certPEM, server.keyPEM); err != nil {
+		return nil, err
+	}
+	c.client, err = tls.X509KeyPair(client.certPEM, client.keyPEM)
+	return c, err
 }
 
 // signer is a certificate and its key, as they are and as text.
