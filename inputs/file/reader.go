@@ -25,6 +25,9 @@ type reader struct {
 	metrics metrics
 	out     inputs.Emitter
 	now     time.Time // when the reader last woke or began a batch
+	// description is what records are told of their file, by fields.
+	description description
+	fields      []record.Field
 
 	found   *discovery
 	watch   *watcher // nil: only scans
@@ -54,8 +57,9 @@ type reader struct {
 }
 
 func newReader(cfg *Config, env inputs.Env, m metrics, out inputs.Emitter) *reader {
+	description, _ := cfg.description() // which was checked
 	r := &reader{
-		cfg: cfg, once: env.Once, log: env.Log, metrics: m, out: out, now: time.Now(),
+		cfg: cfg, once: env.Once, log: env.Log, metrics: m, out: out, now: time.Now(), description: description,
 		files: map[inode]*file{}, strays: map[*file]struct{}{}, former: map[string]*file{}, copies: map[*file]struct{}{},
 		refused: map[string]struct{}{}, flush: time.NewTimer(time.Hour),
 		beginning: &file{source: "beginning", fd: -1},

@@ -123,16 +123,19 @@ func (r *reader) read(f *file, size int64) (more bool) {
 			}
 		}
 		last := n < len(space)
+		first := b.Len()
 		used := r.take(f, b, space[:n], last)
 		switch {
 		case f.skipping:
 		case last && b.Len() < record.MaxRecords:
 			f.partial = n - used
 			r.atEnd(f, b, space[used:n])
+			r.describe(f, b, first)
 			return false
 		case used == 0:
 			f.need = r.maxRead()
 		}
+		r.describe(f, b, first)
 	}
 }
 
