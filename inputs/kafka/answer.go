@@ -7,6 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/spillway/spillway/internal/kafkaconn"
 	"github.com/spillway/spillway/spool/recordbatch"
 )
 
@@ -20,8 +21,8 @@ func (r *reader) answered(ctx context.Context, q *round) error {
 			r.locate(a.partition, &q.limits[i])
 		}
 	default:
-		q.err = eachFetched(q.answer, func(f *fetched) error {
-			p := r.find[place{string(f.topic), f.number}]
+		q.err = kafkaconn.EachFetched(q.answer, func(f *kafkaconn.Fetched) error {
+			p := r.find[place{string(f.Topic), f.Number}]
 			if p == nil || !p.busy {
 				return nil // nobody has asked for it
 			}
@@ -57,7 +58,7 @@ func (r *reader) settle(q *round) {
 	if l := r.leaders[q.broker]; l != nil {
 		l.busy = false
 		// What one giant batch took is not held for ever.
-		if cap(q.answer) <= int(q.maxBytes)+answerHead {
+		if cap(q.answer) <= int(q.maxBytes)+kafkaconn.AnswerHead {
 			l.answer = q.answer
 		}
 	}
@@ -121,13 +122,13 @@ func (r *reader) refused(p *partition, code kafka.Error) {
 type emitError struct{ error }
 
 // take takes the records of p.
-func (r *reader) take(ctx context.Context, p *partition, f *fetched) error {
-	if f.err != 0 {
-		r.refused(p, f.err)
+func (r *reader) take(ctx context.Context, p *partition, f *kafkaconn.Fetched) error {
+	if f.Err != 0 {
+		r.refused(p, f.Err)
 		return nil
 	}
-	skip := newSkipper(f.aborted)
-	for rest, began := f.records, p.next; len(rest) > 0; {
+	skip := newSkipper(f.Aborted)
+	for rest, began := f.Records, p.next; len(rest) > 0; {
 		err := r.batches.ResetTopic(rest)
 		if errors.Is(err, recordbatch.ErrShort) && p.next != began {
 			break // brokers cut off the last batch where the answer is full

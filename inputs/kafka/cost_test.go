@@ -30,7 +30,8 @@ func (s *sink) Emit(_ context.Context, b *record.Batch) error {
 func fetchAnswer(records []byte) []byte {
 	b := make([]byte, 10) // not throttled, no error, no session
 	b = binary.BigEndian.AppendUint32(b, 1)
-	b = appendString(b, theTopic)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(theTopic)))
+	b = append(b, theTopic...)
 	b = binary.BigEndian.AppendUint32(b, 1)
 	b = append(b, make([]byte, 4+2+3*8+4)...) // partition 0, no error, nothing aborted
 	b = binary.BigEndian.AppendUint32(b, uint32(len(records)))

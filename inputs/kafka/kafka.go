@@ -4,15 +4,15 @@
 // One goroutine, the reader, owns everything that is known of the partitions
 // (reader.go, partition.go). It asks each leader that is not being asked, in
 // rounds: for offsets where one is missing (offsets.go), else for records
-// (fetch.go). A round waits for its broker in a goroutine of its own (round.go),
+// instead. A round waits for its broker in a goroutine of its own (round.go),
 // and so does a look at who leads what (look.go); one channel operation brings the
 // whole answer back. The reader takes the records out of it (answer.go, skip.go,
 // taker.go) and fills batches. While it waits in Emit no more is asked for, so
 // what is held is bounded by the answers under way, which share fetch_max_bytes.
 //
 // The client library makes an object of each record that it fetches, and does not
-// tell which transactions were aborted. So fetches are written and read here, on
-// the library's connections (wire.go): the records stay in the record batches as
+// tell which transactions were aborted. So package kafkaconn writes and reads fetches
+// itself, on the library's connections: the records stay in the record batches as
 // the broker sent them, which the spool's own reader understands.
 //
 // Without a group, the position of a partition rides in the spool with its

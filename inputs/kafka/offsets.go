@@ -1,12 +1,12 @@
 package kafka
 
 import (
-	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
-)
+	"context"
 
-// listVersion is the first that tells where the last stable record is.
-const listVersion = 2
+	"github.com/segmentio/kafka-go"
+
+	"github.com/spillway/spillway/internal/kafkaconn"
+)
 
 // limits are the offsets between which a partition can be read.
 type limits struct {
@@ -20,7 +20,7 @@ type limits struct {
 }
 
 // lookUp asks where the partitions begin and end.
-func (r *round) lookUp(x *exchange, send sender) error {
+func (r *round) lookUp(ctx context.Context, c *kafkaconn.Cluster, asks []kafkaconn.Ask) error {
 	r.limits = make([]limits, len(r.asks))
 	for _, l := range []struct {
 		isolation int8
@@ -31,18 +31,14 @@ func (r *round) lookUp(x *exchange, send sender) error {
 		{0, kafka.LastOffset, func(l *limits, o int64) { l.last = o }},
 		{r.isolation, kafka.LastOffset, func(l *limits, o int64) { l.stable = o }},
 	} {
-		x.key, x.version = protocol.ListOffsets, listVersion
-		x.request = appendList(x.request[:0], r.asks, l.isolation, l.timestamp)
-		if err := send(x); err != nil {
-			return err
-		}
-		err := eachListed(x.answer, func(topic []byte, number int32, code kafka.Error, offset int64) {
+		q := kafkaconn.Query{Timestamp: l.timestamp, Isolation: l.isolation}
+		err := c.List(ctx, r.broker, asks, q, func(f *kafkaconn.Listed) {
 			for i := range r.asks {
-				if a := &r.asks[i]; a.number == number && a.topic == string(topic) {
-					l.set(&r.limits[i], offset)
+				if a := &r.asks[i]; a.number == f.Number && a.topic == string(f.Topic) {
+					l.set(&r.limits[i], f.Offset)
 					r.limits[i].told++
-					if code != 0 {
-						r.limits[i].err = code
+					if f.Err != 0 {
+						r.limits[i].err = f.Err
 					}
 				}
 			}
@@ -55,33 +51,6 @@ func (r *round) lookUp(x *exchange, send sender) error {
 		if l := &r.limits[i]; l.told < 3 && l.err == 0 {
 			l.err = kafka.UnknownTopicOrPartition
 		}
-	}
-	return nil
-}
-
-// appendList appends the body of a request for offsets.
-func appendList(b []byte, asks []ask, isolation int8, timestamp int64) []byte {
-	b = appendInt32(b, -1) // we are no replica
-	b = append(b, byte(isolation))
-	return appendTopics(b, asks, func(b []byte, _ *ask) []byte { return appendInt64(b, timestamp) })
-}
-
-// eachListed calls take with each partition of the answer.
-func eachListed(answer []byte, take func(topic []byte, number int32, code kafka.Error, offset int64)) error {
-	d := decoder{b: answer}
-	d.int32() // throttled
-	for range d.count(6) {
-		topic := d.string()
-		for range d.count(22) {
-			number, code := d.int32(), kafka.Error(d.int16())
-			d.int64() // timestamp
-			if offset := d.int64(); !d.bad {
-				take(topic, number, code, offset)
-			}
-		}
-	}
-	if d.bad {
-		return errAnswer
 	}
 	return nil
 }

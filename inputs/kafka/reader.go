@@ -225,7 +225,7 @@ func (r *reader) begin(ctx context.Context, id int32, l *leader, asks []ask, loo
 		a.busy = true
 	}
 	r.tasks.Go(func() {
-		q.run(ctx, r.cluster, r.cfg)
+		q.run(ctx, r.cluster)
 		select {
 		case r.rounds <- q:
 		case <-ctx.Done():

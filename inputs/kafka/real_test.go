@@ -165,7 +165,7 @@ func survivesRestart(t *testing.T, k *brokers.KafkaBroker) {
 	e := inputstest.NewEmitter()
 	env, s := talking(t)
 	run := inputstest.Start(newInput(t, configOf(k.Addr(), func(c *Config) { c.Topics = []string{"others", theTopic} }), env), e)
-	time.Sleep(3 * maxWaitMillis * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond) // a few fetches that find nothing
 	produce(t, k.Addr(), texts(0, inputstest.Numbered(1, 10)...))
 	e.Await(t, 10)
 	if text := s.String(); strings.Contains(text, "a broker does not answer as it should") {

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"time"
 
 	"github.com/spillway/spillway/internal/kafkaconn"
 )
@@ -27,27 +26,17 @@ type round struct {
 	err    error
 }
 
-// sender sends a request and fills in its answer.
-type sender func(*exchange) error
-
-// answerHead is what stands around the records in an answer, in bytes, of a usual
-// number of partitions.
-const answerHead = 64 << 10
-
 // run puts the question and waits for the answer.
-func (r *round) run(ctx context.Context, c *kafkaconn.Cluster, cfg *Config) {
-	x := &exchange{client: cfg.ClientID, broker: r.broker, answer: r.answer, expect: int(r.maxBytes) + answerHead}
-	r.answer = nil // whoever has been given the memory may still write into it after an error
-	send := func(x *exchange) error {
-		ctx, cancel := context.WithTimeout(ctx, cfg.RequestTimeout+maxWaitMillis*time.Millisecond)
-		defer cancel()
-		x.ctx = ctx
-		_, err := c.Transport.RoundTrip(ctx, c.Addr, x)
-		return err
+func (r *round) run(ctx context.Context, c *kafkaconn.Cluster) {
+	asks := make([]kafkaconn.Ask, len(r.asks))
+	for i, a := range r.asks {
+		asks[i] = kafkaconn.Ask{Topic: a.topic, Number: a.number, Offset: a.offset}
 	}
+	memory := r.answer
+	r.answer = nil // whoever has been given the memory may still write into it after an error
 	if r.lookup {
-		r.err = r.lookUp(x, send)
+		r.err = r.lookUp(ctx, c, asks)
 	} else {
-		r.err = r.fetch(x, send)
+		r.answer, r.err = c.FetchRaw(ctx, r.broker, asks, r.isolation, r.maxBytes, memory)
 	}
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"slices"
 
+	"github.com/spillway/spillway/internal/kafkaconn"
 	"github.com/spillway/spillway/spool/recordbatch"
 )
 
@@ -13,13 +14,13 @@ const controlAbort = 0
 // belongs to a transaction that was aborted. The broker names those of the fetch,
 // by producer and first offset; each ends with the producer's abort marker.
 type skipper struct {
-	aborted []aborted // that begin behind what was read, by offset
-	open    []int64   // producers in an aborted transaction
+	aborted []kafkaconn.Aborted // that begin behind what was read, by offset
+	open    []int64             // producers in an aborted transaction
 }
 
-func newSkipper(of []aborted) *skipper {
-	slices.SortFunc(of, func(a, b aborted) int {
-		if a.first < b.first {
+func newSkipper(of []kafkaconn.Aborted) *skipper {
+	slices.SortFunc(of, func(a, b kafkaconn.Aborted) int {
+		if a.First < b.First {
 			return -1
 		}
 		return 1
@@ -31,8 +32,8 @@ func newSkipper(of []aborted) *skipper {
 // a control batch.
 func (s *skipper) skips(r *recordbatch.Reader) bool {
 	h := r.Header()
-	for len(s.aborted) > 0 && s.aborted[0].first < h.NextOffset() {
-		s.open = append(s.open, s.aborted[0].producer)
+	for len(s.aborted) > 0 && s.aborted[0].First < h.NextOffset() {
+		s.open = append(s.open, s.aborted[0].Producer)
 		s.aborted = s.aborted[1:]
 	}
 	if !h.Control() {

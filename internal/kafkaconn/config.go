@@ -1,5 +1,8 @@
 // Package kafkaconn is how the kafka components reach a cluster: addresses, TLS,
-// SASL, and the metadata that says who leads which partition.
+// SASL, and the metadata that says who leads which partition. What the client library
+// does not ask as it should be asked is written and read here, on its connections
+// (wire.go): fetches of whole record batches (fetch.go), offsets (offsets.go), and what
+// a group has committed (committed.go).
 package kafkaconn
 
 import (

@@ -1,4 +1,4 @@
-package kafka
+package kafkaconn
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 )
 
@@ -22,11 +23,13 @@ const maxAnswer = 1<<31 - 1
 type exchange struct {
 	ctx     context.Context
 	client  string // its id
-	broker  int32
 	key     protocol.ApiKey
 	version int16
-	request []byte // the body
-	expect  int    // bytes that the answer should not be longer than
+	// flexible says that tagged fields stand in the heads of the request and the
+	// answer, and late that the client does not know of so new a version.
+	flexible, late bool
+	request        []byte // the body
+	expect         int    // bytes that the answer should not be longer than
 	// answer is the body, in memory that is reused if there is enough of it.
 	answer []byte
 }
@@ -37,8 +40,14 @@ type exchange struct {
 //lint:ignore ST1003 the client names it so
 func (x *exchange) ApiKey() protocol.ApiKey { return x.key }
 
+// toBroker is an exchange with one broker.
+type toBroker struct {
+	*exchange
+	broker int32
+}
+
 // Broker tells the client where to send the request.
-func (x *exchange) Broker(c protocol.Cluster) (protocol.Broker, error) {
+func (x toBroker) Broker(c protocol.Cluster) (protocol.Broker, error) {
 	b, ok := c.Brokers[x.broker]
 	if !ok {
 		return b, fmt.Errorf("broker %d is not in the cluster", x.broker)
@@ -46,9 +55,18 @@ func (x *exchange) Broker(c protocol.Cluster) (protocol.Broker, error) {
 	return b, nil
 }
 
+// toGroup is an exchange with the coordinator of a group.
+type toGroup struct {
+	*exchange
+	group string
+}
+
+// Group has the client look for the coordinator.
+func (x toGroup) Group() string { return x.group }
+
 // Required refuses brokers that are too old, in [exchange.RawExchange].
 func (x *exchange) Required(versions map[protocol.ApiKey]int16) bool {
-	if versions[x.key] < x.version {
+	if !x.late && versions[x.key] < x.version {
 		x.version = -1
 	}
 	return true
@@ -58,20 +76,73 @@ func (x *exchange) Required(versions map[protocol.ApiKey]int16) bool {
 // client, and ends early when the context does.
 func (x *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if x.version < 0 {
-		return nil, errors.New("the broker is older than Kafka 2.1")
+		return nil, fmt.Errorf("%w than Kafka 2.1", ErrOld)
 	}
 	if deadline, ok := rw.(interface{ SetDeadline(time.Time) error }); ok {
 		stop := context.AfterFunc(x.ctx, func() { deadline.SetDeadline(time.Unix(1, 0)) })
 		defer stop()
 	}
-	if err := x.write(rw); err != nil {
-		return nil, err
+	if x.late {
+		if err := x.agree(rw); err != nil {
+			return nil, err
+		}
 	}
-	if err := x.read(rw); err != nil {
+	if err := x.once(rw); err != nil {
 		return nil, err
 	}
 	// Nothing else may use a connection whose deadline may just be set.
 	return x, x.ctx.Err()
+}
+
+func (x *exchange) once(rw io.ReadWriter) error {
+	if err := x.write(rw); err != nil {
+		return err
+	}
+	return x.read(rw)
+}
+
+// ErrOld says that a broker is too old for a request. To one that it does not know, a
+// broker would say nothing and end the connection.
+var ErrOld = errors.New("the broker is older")
+
+// agree asks which versions the broker knows.
+func (x *exchange) agree(rw io.ReadWriter) error {
+	ask := &exchange{client: x.client, key: protocol.ApiVersions}
+	if err := ask.once(rw); err != nil {
+		return err
+	}
+	d := decoder{b: ask.answer}
+	if code := d.int16(); code != 0 {
+		return kafka.Error(code)
+	}
+	most := int16(-1)
+	for range d.count(6) {
+		key, _, last := protocol.ApiKey(d.int16()), d.int16(), d.int16()
+		if key == x.key {
+			most = last
+		}
+	}
+	switch {
+	case d.bad:
+		return errAnswer
+	case most < x.version:
+		return fmt.Errorf("%w than it should be: it knows %s up to version %d, not %d", ErrOld, x.key, most, x.version)
+	}
+	return nil
+}
+
+// ask sends a request to one broker and fills in its answer.
+func (c *Cluster) ask(ctx context.Context, broker int32, x *exchange) error {
+	return c.send(ctx, x, toBroker{x, broker})
+}
+
+// send has the client send x, as a message that says where to.
+func (c *Cluster) send(ctx context.Context, x *exchange, message protocol.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout+maxWaitMillis*time.Millisecond)
+	defer cancel()
+	x.ctx, x.client = ctx, c.cfg.ClientID
+	_, err := c.transport.RoundTrip(ctx, c.Addr, message)
+	return err
 }
 
 // correlation stands in each request and comes back with its answer. There is only
@@ -84,6 +155,9 @@ func (x *exchange) write(w io.Writer) error {
 	head = binary.BigEndian.AppendUint16(head, uint16(x.version))
 	head = binary.BigEndian.AppendUint32(head, correlation)
 	head = appendString(head, x.client)
+	if x.flexible {
+		head = append(head, 0) // no tagged fields
+	}
 	head = append(head, x.request...)
 	binary.BigEndian.PutUint32(head, uint32(len(head)-4))
 	_, err := w.Write(head)
