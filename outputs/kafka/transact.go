@@ -333,24 +333,15 @@ func (s *sender) cursorTopic() string {
 }
 
 // cursor is the offset that the last committed transaction has left, and its mark. It is
-// -1 if there is none.
+// -1 if there is none. While the coordinator has not taken up the end of a transaction, it
+// is asked again: the offset before that one would have the transaction sent twice.
 func (s *sender) cursor(ctx context.Context) (offset int64, mark string, err error) {
-	topic := s.cursorTopic()
-	err = s.persist(ctx, func(ctx context.Context) error {
-		res, err := s.cluster.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: s.cfg.TransactionalID, Topics: map[string][]int{topic: {0}}})
-		if err != nil {
-			return err
+	err = s.persist(ctx, func(ctx context.Context) (err error) {
+		offset, mark, err = s.cluster.Committed(ctx, s.cfg.TransactionalID, s.cursorTopic(), 0)
+		if errors.Is(err, kafka.GroupIdNotFound) { // nothing was ever committed
+			offset, mark, err = -1, "", nil
 		}
-		switch {
-		case errors.Is(res.Error, kafka.GroupIdNotFound): // nothing was ever committed
-			offset, mark = -1, ""
-			return nil
-		case res.Error != nil:
-			return res.Error
-		}
-		p := res.Topics[topic][0]
-		offset, mark = p.CommittedOffset, p.Metadata
-		return p.Error
+		return err
 	})
 	return offset, mark, err
 }

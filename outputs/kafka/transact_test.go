@@ -3,6 +3,7 @@ package kafka
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,6 +95,52 @@ func TestTransactionsByKeyAndTopic(t *testing.T) {
 	acked(t, log)
 	if n := len(f.values(t)); n != before+1 || len(log.Rejected()) != 2 {
 		t.Errorf("%d new values and %d dead letters, want 1 and 2", n-before, len(log.Rejected()))
+	}
+}
+
+// TestAnUnstableCursorIsAskedForAgain: the coordinator has not taken up how the last
+// transaction has ended. The offset before it would have what it held come twice.
+func TestAnUnstableCursorIsAskedForAgain(t *testing.T) {
+	f := newFake(t, 1)
+	log := outputstest.NewLog(t, recordbatch.Snappy)
+	log.Append("once")
+	cursor := log.Open()
+	frame, err := cursor.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := transactional(f.addr)
+	if err := cursor.Stage(frame, appendNote(nil, cfg.bind(f.id(t)), &job{})); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	f.ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		fetch := r.(*kmsg.OffsetFetchRequest)
+		if !fetch.RequireStable {
+			t.Error("asked for an offset that need not be stable")
+		}
+		res := fetch.ResponseKind().(*kmsg.OffsetFetchResponse)
+		topic := kmsg.NewOffsetFetchResponseTopic()
+		p := kmsg.NewOffsetFetchResponseTopicPartition()
+		topic.Topic, p.Offset = fetch.Topics[0].Topic, -1
+		if asked.Add(1) < 3 {
+			p.ErrorCode = kerr.UnstableOffsetCommit.Code
+		} else {
+			mark := markOf(frame.Checksum())
+			p.Offset, p.Metadata = frame.End(), &mark
+		}
+		topic.Partitions = append(topic.Partitions, p)
+		res.Topics = append(res.Topics, topic)
+		return res, nil, true
+	})
+	r := start(t, cfg, log)
+	acked(t, log)
+	if got := f.values(t); len(got) > 0 {
+		t.Errorf("%q is sent, which the cursor says is there", got)
+	}
+	if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != 0 || asked.Load() != 3 {
+		t.Errorf("counted %v times, asked %d times", n, asked.Load())
 	}
 }
 
