@@ -32,7 +32,7 @@ type Config struct {
 	TransactionalID string            `yaml:"transactional_id" doc:"Sends in transactions that hold the records and the cursor: readers that are read-committed see each record once, however long an outage (but for the cluster's offsets.retention). The id is this output's alone, in the whole cluster, and also names the consumer group that the cursor stands in." example:"spillway-web-1"`
 	CommitInterval  time.Duration     `yaml:"commit_interval" doc:"How long a transaction gathers records." min:"1ms"`
 	CursorTopic     string            `yaml:"cursor_topic" doc:"With a transactional_id and a topic filled from fields: the topic by which the group's offset is named; nothing is sent to it." example:"logs"`
-	DedupTTL        time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is sent all the same, and counted as perhaps doubled." min:"1s"`
+	DedupTTL        time.Duration     `yaml:"dedup_ttl" doc:"How long the brokers surely remember a producer (producer.id.expiration.ms, 24 h by default). What was in doubt for longer is looked for in the partition before it is sent again; where that is not possible, it is sent all the same, and counted as perhaps doubled." min:"1s"`
 }
 
 // Default is exactly once, by frame.

@@ -165,7 +165,7 @@ func TestNoClockDecidesWhatIsADuplicate(t *testing.T) {
 		at := time.UnixMilli(p.assembler.stamp).Add(skew)
 		var again []int64
 		for offset := range int64(100) {
-			if !p.accept(&batch{end: 1}, &answer{BaseOffset: offset, LogAppendTime: at}, 1, false) {
+			if !p.accept(&batch{end: 1}, &answer{BaseOffset: offset, LogAppendTime: at}, 1, false, false) {
 				again = append(again, offset)
 			}
 		}

@@ -7,6 +7,7 @@
 //
 //   - Before a batch is sent, its identity is staged in the cursor's journal.
 //   - Until the broker has answered, the batch is sent again and again under that identity, also by the next process.
+//   - If that took so long that brokers may have forgotten the producer, the batch is looked for in the partition first.
 //   - New bytes never go out under an identity that was read from disk: each start takes a new producer id. A copied data_dir can thus never make a broker drop other data as a duplicate.
 //
 // One batch is in flight per partition, since a connection of the client carries

@@ -8,8 +8,8 @@ import (
 
 // Why a delivery is uncertain.
 const (
-	// maybeDoubled: the broker may have taken the batch already, and has
-	// forgotten what it knew of it.
+	// maybeDoubled: the broker may have taken the batch already, has forgotten what
+	// it knew of it, and the partition does not tell.
 	maybeDoubled = "maybe_doubled"
 	// brokerLost: the cluster has lost what it had acknowledged.
 	brokerLost = "broker_lost"

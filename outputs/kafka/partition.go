@@ -115,8 +115,9 @@ func (s *sender) settle(j *job) (last bool, err error) {
 // send sends the batch at i until the broker has an opinion of it: then the batch is
 // done, or in two, or has another identity.
 func (p *partition) send(ctx context.Context, pc *piece, i int) error {
-	// maybe says that the broker may have the batch.
-	maybe := pc.resumed && pc.batches[i].state == sent
+	// maybe says that the broker may have the batch, and blind that it has been looked
+	// for in vain where it may have been.
+	maybe, blind := pc.resumed && pc.batches[i].state == sent, false
 	for refusal := new(outputs.Refusal); ; {
 		if pc.batches[i].state == unsent {
 			if err := p.prepare(pc, i); err != nil {
@@ -133,6 +134,24 @@ func (p *partition) send(ctx context.Context, pc *piece, i int) error {
 			pc.mark(i, done)
 			return nil
 		}
+		if maybe && !blind && p.overdue(b) {
+			switch f, err := p.lookFor(ctx, b, count); {
+			case err != nil:
+				return err
+			case f == present:
+				pc.mark(i, done)
+				return nil
+			case f == absent:
+				if err := p.another(ctx, b, false); err != nil {
+					return err
+				}
+				pc.mark(i, unsent)
+				maybe = false
+			default:
+				blind = true
+			}
+			continue // a look takes its time: the batch gets another stamp
+		}
 		answer, err := p.produce(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -142,7 +161,7 @@ func (p *partition) send(ctx context.Context, pc *piece, i int) error {
 		// another one: what is left of it is another batch.
 		renew := verdict == taken || verdict == forgotten || verdict == fenced || maybe && (verdict == smaller || verdict == refused)
 		switch {
-		case verdict == taken && p.accept(b, answer, count, maybe):
+		case verdict == taken && p.accept(b, answer, count, maybe, blind):
 			pc.mark(i, done)
 			p.retry.Succeeded()
 			p.failing.Store(false)
@@ -155,7 +174,7 @@ func (p *partition) send(ctx context.Context, pc *piece, i int) error {
 				return err
 			}
 			pc.mark(i, unsent)
-			maybe = false
+			maybe, blind = false, false
 		case verdict == again:
 			maybe = maybe || uncertain
 			if err := p.wait(ctx, err); err != nil {
@@ -212,7 +231,7 @@ func (p *partition) produce(ctx context.Context) (*answer, error) {
 // accept takes note of a batch that the broker says it has. It is false if the
 // broker takes the batch for another one that it had before: so the batch must be
 // sent under an identity that nobody else has used.
-func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
+func (p *partition) accept(b *batch, a *answer, count int32, maybe, blind bool) bool {
 	if p.cfg.Acks != "all" {
 		return true
 	}
@@ -226,7 +245,7 @@ func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
 	switch {
 	case maybe && dropped:
 		p.metrics.dropped.Inc()
-	case maybe && time.Since(time.UnixMilli(b.since)) > p.cfg.DedupTTL:
+	case maybe && blind:
 		p.uncertain(maybeDoubled, b)
 	case shorter && !a.LogAppendTime.IsZero():
 		p.log.Error("the broker takes a new batch for one that it had before: another process may use this one's identity; sending it again under a new one",
@@ -241,15 +260,20 @@ func (p *partition) accept(b *batch, a *answer, count int32, maybe bool) bool {
 		p.uncertain(brokerLost, b)
 		p.last = -1
 	}
-	p.last = max(p.last, a.BaseOffset+int64(count)-1)
-	if b.id.producer == p.next.producer && b.id.epoch == p.next.epoch {
-		p.next = b.id.after(count)
-	}
+	p.advance(b, a.BaseOffset, count)
 	return true
 }
 
-// renew lets what comes next, b first, begin under another identity: another epoch of
-// the same producer, which fences the old one, or another producer.
+// advance goes on behind a batch that stands at offset.
+func (p *partition) advance(b *batch, offset int64, count int32) {
+	p.last = max(p.last, offset+int64(count)-1)
+	if b.id.producer == p.next.producer && b.id.epoch == p.next.epoch {
+		p.next = b.id.after(count)
+	}
+}
+
+// renew lets what comes next, b first, begin under another identity, and counts what that
+// may do.
 func (p *partition) renew(ctx context.Context, b *batch, v verdict, maybe bool) error {
 	switch {
 	case maybe && v != taken:
@@ -259,10 +283,16 @@ func (p *partition) renew(ctx context.Context, b *batch, v verdict, maybe bool) 
 	default:
 		p.uncertain(brokerLost, b)
 	}
+	return p.another(ctx, b, v == taken || v == fenced)
+}
+
+// another takes another identity for what comes next, b first: another epoch of the same
+// producer, which fences the old one, or another producer.
+func (p *partition) another(ctx context.Context, b *batch, producer bool) error {
 	switch {
 	case b.id.producer != p.next.producer: // of an earlier life: this one's is as good as new
 		return nil
-	case v != taken && v != fenced && p.next.epoch < math.MaxInt16:
+	case !producer && p.next.epoch < math.MaxInt16:
 		p.next = identity{producer: p.next.producer, epoch: p.next.epoch + 1}
 		return nil
 	}

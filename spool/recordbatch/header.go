@@ -101,16 +101,17 @@ func (h Header) NextOffset() int64 { return h.BaseOffset + int64(h.LastOffsetDel
 // [*VersionError] for a newer format, and wraps [ErrCorrupt] for anything else that
 // is no batch.
 func ParseHeader(b []byte) (Header, error) {
-	h, err := parseTopicHeader(b)
+	h, err := ParseTopicHeader(b)
 	if err == nil && h.LastOffsetDelta+1 != h.Count {
 		return Header{}, corrupt("count %d does not go with last offset delta %d", h.Count, h.LastOffsetDelta)
 	}
 	return h, err
 }
 
-// parseTopicHeader is [ParseHeader] for a batch out of a topic: compaction takes
-// records out of a batch, even all, and leaves its offsets as they were.
-func parseTopicHeader(b []byte) (Header, error) {
+// ParseTopicHeader is [ParseHeader] for a batch out of a topic: compaction takes
+// records out of a batch, even all, and leaves its offsets as they were. The batch may
+// be cut off behind its header.
+func ParseTopicHeader(b []byte) (Header, error) {
 	if len(b) > atMagic && int8(b[atMagic]) > magic {
 		return Header{}, &VersionError{int8(b[atMagic])}
 	}

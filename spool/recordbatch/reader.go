@@ -58,7 +58,7 @@ func (r *Reader) Reset(batch []byte) error {
 // taken records out, so their offsets only rise. It checks the checksum, too.
 func (r *Reader) ResetTopic(batch []byte) error {
 	r.sparse, r.last = true, -1
-	r.header, r.err = parseTopicHeader(batch)
+	r.header, r.err = ParseTopicHeader(batch)
 	if n := r.header.Size(); r.err == nil && len(batch) >= n {
 		if sum := crc32.Checksum(batch[atAttributes:n], castagnoli); sum != r.header.CRC {
 			r.err = corrupt("checksum %08x, want %08x", sum, r.header.CRC)
