@@ -26,6 +26,8 @@ type Cursor struct {
 	out *outputState
 	// next is the offset at which Next goes on.
 	next int64
+	// crowd is how many entries of pending are merged where they can be.
+	crowd int
 	// pending are the frames given out, and what is acknowledged or deferred of
 	// those that the frontier has not passed, in offset order.
 	pending []*given
@@ -171,7 +173,7 @@ func (c *Cursor) insert(g *given) {
 // earlier life is passed when Next comes to it. The caller holds mu.
 func (c *Cursor) pass() {
 	n := 0
-	for n < len(c.pending) && c.pending[n].acked() && c.pending[n].base < c.next {
+	for n < len(c.pending) && c.pending[n].acked() && c.pending[n].end <= c.next {
 		c.out.acked = max(c.out.acked, c.pending[n].end)
 		n++
 	}
@@ -234,5 +236,7 @@ func (c *Cursor) acknowledge(f *Frame) []byte {
 	g.staged = nil
 	c.pass()
 	c.doubtPassed()
-	return c.ackBody(g)
+	body := c.ackBody(g)
+	c.thin()
+	return body
 }

@@ -178,8 +178,10 @@ func (c *Cursor) replay(typ byte, body []byte) error {
 		for n := r.uvarint(); n > 0 && r.err == nil; n-- {
 			c.acked = append(c.acked, r.staged())
 		}
-	case jrStage, jrDefer:
+	case jrStage:
 		c.doubt(r.staged())
+	case jrDefer:
+		c.doubtRow(r.staged())
 	case jrAck:
 		base, end := r.varint(), r.varint()
 		c.out.acked = r.varint()

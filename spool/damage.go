@@ -46,6 +46,9 @@ func (c *Cursor) closeGap(offset int64, lanes []int64) {
 	if !c.gap || !ok || offset < c.next {
 		return
 	}
+	if i, _ := c.place(offset); i > 0 && c.pending[i-1].acked() && c.pending[i-1].end > offset {
+		return // how much of that entry lies before the offset is not known
+	}
 	if lost := c.unaccounted(offset, routed); lost > 0 {
 		c.out.count.Dropped += lost
 		c.s.log.Error("records were lost with bad bytes", "output", c.spec.ID, "records", lost)

@@ -10,37 +10,53 @@ import (
 // Defer puts f back, with a note of what is still to be done with it; f is dead
 // afterwards. It stays pending, whatever its output does with later ones, until
 // [Cursor.Recall] gives it out again; after a start, Next does, and it is in doubt. Frames
-// in a row that are deferred with the same note cost next to nothing.
-//
-// Like an acknowledgement, it counts even if the journal can't be written: a crash then
-// leaves what was staged before.
+// in a row that are deferred with the same note cost next to nothing. The note is kept as
+// that of [Cursor.Stage] is.
 func (c *Cursor) Defer(f *Frame, note []byte) error {
 	st := Staged{Offset: f.Base, End: f.End(), Note: slices.Clone(note)}
 	err := c.inTurn(func() error {
-		c.s.mu.Lock()
-		g := c.find(f)
-		if g != nil {
-			c.settle(st.Offset, st.End)
-			g.frame, g.deferred, g.staged = nil, true, &st
-			if g.abandoned {
-				c.remove(g)
-			}
-			c.pass()
-		}
-		c.s.mu.Unlock()
-		if g == nil {
-			return errNotOut
+		if !c.putBack(f, &st) {
+			return fmt.Errorf("%w: at %d", errNotOut, st.Offset)
 		}
 		f.Release()
-		if err := c.write(jrDefer, appendStaged(nil, &st)); err != nil {
-			c.s.log.Error("a cursor cannot be written; a crash now would deliver records again", "output", c.spec.ID, "error", err)
-		}
-		return nil
+		return c.write(jrDefer, appendStaged(nil, &st))
 	})
-	if err != nil {
-		return fmt.Errorf("%w: at %d", err, st.Offset)
+	if errors.Is(err, errNotOut) {
+		return err
 	}
-	return nil
+	return c.written(err)
+}
+
+// putBack makes a deferred entry of a frame that is out. What is staged begins where the
+// entry before ends, so that nothing in between stays in doubt.
+func (c *Cursor) putBack(f *Frame, st *Staged) bool {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	g := c.find(f)
+	if g == nil {
+		return false
+	}
+	before := c.out.acked
+	if i, _ := c.place(g.base); i > 0 {
+		before = c.pending[i-1].end
+	}
+	st.Offset = min(before, st.Offset)
+	c.settle(st.Offset, st.End)
+	g.frame, g.deferred, g.staged = nil, true, st
+	if g.abandoned {
+		c.remove(g)
+	}
+	c.pass()
+	c.thin()
+	return true
+}
+
+// thin merges what is pending once that has doubled. The caller holds mu.
+func (c *Cursor) thin() {
+	if len(c.pending) > c.crowd {
+		c.merge()
+		c.crowd = 2*len(c.pending) + 1000
+	}
 }
 
 // remove takes an entry out of pending. The caller holds mu.
@@ -58,9 +74,9 @@ func (c *Cursor) Recall(before int64, wanted func(note []byte) bool) (*Frame, []
 		if g == nil {
 			return nil, nil, nil
 		}
-		f, err := c.recall(g)
+		f, note, err := c.recall(g)
 		if f != nil || err != nil {
-			return f, g.staged.Note, err
+			return f, note, err
 		}
 	}
 }
@@ -81,14 +97,13 @@ func (c *Cursor) firstDeferred(before int64, wanted func(note []byte) bool) *giv
 
 // recall gives out the first frame of what is deferred. It is nil if that has changed
 // meanwhile, or if no good frame is left of it: then g is gone.
-func (c *Cursor) recall(g *given) (*Frame, error) {
+func (c *Cursor) recall(g *given) (f *Frame, note []byte, err error) {
 	s := c.s
 	s.mu.Lock()
 	base, end := g.base, g.end
 	s.mu.Unlock()
-	f, err := c.firstFrame(base, end)
-	if err != nil {
-		return nil, err
+	if f, err = c.firstFrame(base, end); err != nil {
+		return nil, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,15 +111,15 @@ func (c *Cursor) recall(g *given) (*Frame, error) {
 		if f != nil {
 			f.Release()
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
-	note := g.staged.Note
+	note = g.staged.Note
 	if f == nil {
 		c.out.count.Dropped += g.count
 		s.log.Error("records were lost with bad bytes", "output", c.spec.ID, "records", g.count)
 		c.remove(g)
 		c.pass()
-		return nil, nil
+		return nil, nil, nil
 	}
 	g.base, g.count = f.End(), g.count-int64(f.Count)
 	g.staged = &Staged{Offset: g.base, End: g.end, Note: note}
@@ -115,7 +130,7 @@ func (c *Cursor) recall(g *given) (*Frame, error) {
 		frame: f, base: f.Base, end: f.End(), count: int64(f.Count),
 		staged: &Staged{Offset: f.Base, End: f.End(), Note: note},
 	})
-	return f, nil
+	return f, note, nil
 }
 
 // firstFrame is the first frame of the output's lane in [from, to), or nil.
@@ -224,7 +239,7 @@ func (c *Cursor) merge() {
 			seg++
 		}
 		safe := g.end <= s.st.synced || s.o.Sync.Mode == SyncNever
-		if n := len(kept); n > 0 && seg == began && safe && g.base < c.next && alike(kept[n-1], g) {
+		if n := len(kept); n > 0 && seg == began && safe && g.end <= c.next && alike(kept[n-1], g) {
 			last := kept[n-1]
 			last.end, last.count = g.end, last.count+g.count
 			if last.deferred {
@@ -241,7 +256,7 @@ func (c *Cursor) merge() {
 // alike says that nothing tells two entries apart but where they are.
 func alike(a, b *given) bool {
 	switch {
-	case a.frame != nil || b.frame != nil || a.deferred != b.deferred:
+	case a.frame != nil || b.frame != nil || a.deferred != b.deferred || a.abandoned != b.abandoned:
 		return false
 	case a.deferred:
 		return bytes.Equal(a.staged.Note, b.staged.Note)

@@ -377,6 +377,10 @@ func (m *model) step() {
 		m.putBack(o)
 	case n < 80:
 		m.recall(o, "xy"[m.rand.IntN(2):][:1])
+	case n < 83:
+		if o.c.inTurn(o.c.renew) == nil { // which also merges
+			m.tally["compact"]++
+		}
 	case n < 86:
 		time.Sleep(time.Duration(m.rand.IntN(3000)) * time.Millisecond)
 	case n < 92:
@@ -524,7 +528,7 @@ func TestModel(t *testing.T) {
 		seed++
 	}
 	t.Logf("%d lists, tally %v", seed-first, tally)
-	for _, what := range []string{"append", "ack", "defer", "recall", "reopen", "kill", "power cut", "failed write", "failed sync", "failed truncate", "failed create"} {
+	for _, what := range []string{"append", "ack", "compact", "defer", "recall", "reopen", "kill", "power cut", "failed write", "failed sync", "failed truncate", "failed create"} {
 		if tally[what] == 0 {
 			t.Errorf("%q never happened", what)
 		}

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -26,6 +27,15 @@ func (c *Cursor) Stage(f *Frame, note []byte) error {
 		}
 		return c.write(jrStage, appendStaged(nil, &st))
 	})
+	if err != nil && errors.Is(err, errNotOut) {
+		return fmt.Errorf("%w: at %d", err, f.Base)
+	}
+	return c.written(err)
+}
+
+// written waits until a note that met with err is in the journal, as long as the spool is
+// open; where it syncs always, until it is durable.
+func (c *Cursor) written(err error) error {
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		if err == nil && c.s.o.Sync.Mode == SyncAlways {
 			// The turn was given back: what others have staged meanwhile shares the sync.
@@ -33,9 +43,6 @@ func (c *Cursor) Stage(f *Frame, note []byte) error {
 		}
 		if err == nil {
 			return nil
-		}
-		if errors.Is(err, errNotOut) {
-			return fmt.Errorf("%w: at %d", err, f.Base)
 		}
 		c.s.log.Error("a cursor cannot be written; its output waits", "output", c.spec.ID, "error", err)
 		select {
@@ -100,11 +107,26 @@ func (c *Cursor) doubt(st Staged) {
 	c.inDoubt = slices.Insert(c.inDoubt, c.doubtAt(st.Offset), st)
 }
 
+// doubtRow does so with what was deferred, as one with what is before if that owes the
+// same. The caller holds mu.
+func (c *Cursor) doubtRow(st Staged) {
+	c.doubt(st)
+	i := c.doubtAt(st.Offset)
+	if i == 0 {
+		return
+	}
+	before := &c.inDoubt[i-1]
+	if before.End == st.Offset && before.Checksum == 0 && bytes.Equal(before.Note, st.Note) {
+		before.End = st.End
+		c.inDoubt = slices.Delete(c.inDoubt, i, i+1)
+	}
+}
+
 // doubtPassed lets go of what is in doubt and will never come again, since the
 // frontier has passed it: it was dropped, or a power cut has taken it. The caller
 // holds mu.
 func (c *Cursor) doubtPassed() {
-	c.inDoubt = slices.DeleteFunc(c.inDoubt, func(st Staged) bool { return st.End <= c.out.acked })
+	c.inDoubt = slices.Delete(c.inDoubt, 0, c.doubtAt(c.out.acked))
 }
 
 // Acked is what was staged and acknowledged last, newest first.

@@ -30,13 +30,12 @@ type owed struct {
 	partition int32
 }
 
-// untouched says that nothing of a piece was sent or refused in any life, so that it can
-// be made again from the frame alone.
+// untouched says that a piece was never about to be sent, in any life, so that it can be
+// made again from the frame alone.
 func (p *piece) untouched() bool {
 	p.job.mu.Lock()
 	defer p.job.mu.Unlock()
-	return p.job.routes[p.route].partitions > 0 && len(p.batches) == 1 && p.batches[0].state == unsent && p.whole(&p.batches[0]) &&
-		(p.data != nil || len(p.job.rejected) == 0)
+	return p.job.routes[p.route].partitions > 0 && len(p.batches) == 1 && p.batches[0].since == 0 && p.batches[0].state == unsent
 }
 
 // stuck says that a partition does not get on.
@@ -202,15 +201,14 @@ func (s *sender) catchUp() (some bool, err error) {
 			if !p.behind || p.stuck() {
 				continue
 			}
-			if n, _ := p.queue.waiting(); n >= recalls {
-				return true, nil
+			some = true
+			if n, _ := p.queue.waiting(); n < recalls {
+				ready[p] = true
 			}
-			ready[p] = true
 		}
 		if len(ready) == 0 {
 			return some, nil
 		}
-		some = true
 		wanted := func(j *job) func(owed) bool {
 			return func(o owed) bool { return ready[s.homeOf(j, o.route, o.partition)] }
 		}

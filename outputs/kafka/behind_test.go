@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/spillway/spillway/internal/testkit/brokers"
+	"github.com/spillway/spillway/outputs"
 	"github.com/spillway/spillway/outputs/outputstest"
 	"github.com/spillway/spillway/spool/recordbatch"
 )
@@ -159,6 +161,123 @@ func TestWhatATopicIsOwedIsOfThatTopic(t *testing.T) {
 	if n := count("down"); n != 2000 {
 		t.Errorf("%d records in the other, want 2000", n)
 	}
+}
+
+// TestAFrameWithARejectedRecordKeepsItsPlace: among frames that are owed, in a second life,
+// there is one of which a record went to the dead letters.
+func TestAFrameWithARejectedRecordKeepsItsPlace(t *testing.T) {
+	f := newFake(t, 1, kfake.SeedTopics(1, "down", "up"))
+	down := func(r kmsg.Request) kmsg.Response {
+		if r.(*kmsg.ProduceRequest).Topics[0].Topic != "down" {
+			return nil
+		}
+		return refuse(r, kerr.NotLeaderForPartition)
+	}
+	f.answers(down)
+	cfg := settings(f.addr)
+	cfg.Topic = "{{service}}"
+	log := outputstest.NewLog(t, recordbatch.Snappy)
+	var want []string
+	frame := func(more ...message) {
+		value := fmt.Sprintf("%03d", len(want))
+		want = append(want, value)
+		appendMessages(t, log, append(more, message{topic: "down", value: value}, message{topic: "up", value: value})...)
+	}
+	values := func(topic string) (got []string) {
+		for _, records := range brokers.KafkaRecords(t, f.addr, topic) {
+			for _, r := range records {
+				got = append(got, string(r.Value))
+			}
+		}
+		return got
+	}
+	for i := range 10 {
+		if i == 5 {
+			frame(message{value: "no topic"})
+		} else {
+			frame()
+		}
+	}
+	r := start(t, cfg, log)
+	until(t, "the other topic has its own", func() bool { return len(values("up")) == len(want) })
+	log.Open()
+	r.stop()
+	start(t, cfg, log)
+	for range 60 {
+		frame()
+	}
+	until(t, "the other topic has its own in the second life", func() bool { return len(values("up")) == len(want) })
+	f.refusePartition(-1, nil)
+	acked(t, log)
+	if got := values("down"); !slices.Equal(got, want) {
+		t.Errorf("%q, want %d in order", got, len(want))
+	}
+}
+
+// TestPartitionsThatComeAndGo fail in turns, alone and together, through kills.
+func TestPartitionsThatComeAndGo(t *testing.T) {
+	const partitions = 4
+	f := newFake(t, partitions)
+	cfg := settings(f.addr)
+	cfg.PartitionBy = "key"
+	log := outputstest.NewLog(t, recordbatch.Snappy)
+	want := numbered(0, 15_000, 97)
+	r := start(t, cfg, log)
+	down := [][]int32{{1}, {1, 2}, {2}, {-1}, {0, 1, 2, 3}, {3}, {1}, {-1}, {0, 3}}
+	i := 0
+	for part := range slices.Chunk(want, 1500) {
+		f.refusePartitions(kerr.NotLeaderForPartition, down[i%len(down)]...)
+		appendAll(t, log, part, 25)
+		time.Sleep(time.Duration(200+i*37%300) * time.Millisecond)
+		if i%3 == 2 {
+			log.Open()
+			r.stop()
+			r = start(t, cfg, log)
+		}
+		i++
+	}
+	f.refusePartition(-1, nil)
+	acked(t, log)
+	checkByKey(t, f.addr, lines, want, partitions)
+	if n := r.count("spillway_delivery_uncertain_total", ""); n != 0 {
+		t.Errorf("%v batches count as uncertain", n)
+	}
+}
+
+// TestNewsOfLeadersIsReadWhileNoFrameComes: what a partition is owed would else stay
+// where it is until the next frame.
+func TestNewsOfLeadersIsReadWhileNoFrameComes(t *testing.T) {
+	cfg := settings("127.0.0.1:1")
+	cfg.PartitionBy = "key"
+	env := outputstest.Env(t)
+	o, err := New(cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	m := outputs.NewMeter(env)
+	defer m.Close()
+	s := newSender(o.(*Output), outputstest.NewLog(t, recordbatch.Snappy).Open(), nil, m, cancel)
+	led := []kafka.Partition{{ID: 0, Leader: kafka.Broker{Host: "a"}}, {ID: 1, Leader: kafka.Broker{Host: "a"}}}
+	s.update(ctx, found{lines, []kafka.Partition{led[0], {ID: 1}}})
+	p := s.topics.byName[lines].partitions[1]
+	p.behind, s.behind = true, 1
+	told := make(chan struct{})
+	go func() {
+		s.tell(ctx, found{lines, led})
+		close(told)
+	}()
+	until(t, "the partition has a leader and has caught up", func() bool {
+		if s.behind > 0 {
+			if _, err := s.next(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return !p.leaderless.Load() && s.behind == 0
+	})
+	<-told
+	cancel(nil)
+	s.topics.wait()
 }
 
 func TestNotesOfWhatIsOwedAreTheSameForFramesInARow(t *testing.T) {

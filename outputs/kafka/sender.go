@@ -127,8 +127,13 @@ func (s *sender) next(ctx context.Context) (*spool.Frame, error) {
 		}
 		return nil, ctx.Err()
 	}
+	select {
+	case news := <-s.found:
+		s.update(ctx, news)
+	default:
+	}
 	f, err := s.in.Next(soon)
-	if err != nil && soon.Err() != nil && ctx.Err() == nil && !errors.Is(err, spool.ErrClosed) {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil, nil
 	}
 	return f, err
