@@ -191,83 +191,104 @@ func (j *job) collect(wanted func(owed) bool) (pieces []*piece) {
 }
 
 // catchUp gives partitions that were left behind, and get on again, what they are owed.
-// It says whether there was any of that.
+// It says whether there are any.
 func (s *sender) catchUp() (some bool, err error) {
 	// Jobs that have gone back to the spool are found there.
 	s.owing = slices.DeleteFunc(s.owing, func(j *job) bool { return j.deferred.Load() || len(j.owed) == 0 })
 	for {
-		ready := map[*partition]bool{}
-		for p := range s.all {
-			if !p.behind || p.stuck() {
-				continue
-			}
-			some = true
-			if n, _ := p.queue.waiting(); n < recalls {
-				ready[p] = true
-			}
-		}
-		if len(ready) == 0 {
+		var ready map[*partition]bool
+		if ready, some = s.ready(); len(ready) == 0 {
 			return some, nil
 		}
 		wanted := func(j *job) func(owed) bool {
 			return func(o owed) bool { return ready[s.homeOf(j, o.route, o.partition)] }
 		}
-		// What is still in memory, since other partitions are at it, is sent in its turn.
-		var first *job
-		before := int64(math.MaxInt64)
-		for _, j := range s.owing {
-			if j.base < before && slices.ContainsFunc(j.owed, wanted(j)) {
-				first, before = j, j.base
-			}
-		}
-		var said []byte
-		var is bool
-		f, note, err := s.in.Recall(before, func(note []byte) bool {
-			if !bytes.Equal(note, said) {
-				j := &job{}
-				said, is = note, readNote(note, s.binding, j) == nil && slices.ContainsFunc(j.owed, wanted(j))
-			}
-			return is
-		})
+		first, before := s.firstOwing(wanted)
+		j, err := s.recall(before, wanted)
 		switch {
 		case err != nil:
 			return some, err
-		case f != nil:
-			j := &job{frame: f, base: f.Base}
-			if err := readNote(note, s.binding, j); err != nil {
-				return some, err
-			}
-			pieces := j.collect(wanted(j))
-			if len(j.owed) > 0 {
-				s.owing = append(s.owing, j)
-			}
-			if err := s.stage(j); err != nil {
-				return some, err
-			}
-			for _, p := range pieces {
-				s.hand(p)
-			}
-		case first != nil:
-			first.mu.Lock()
-			var pieces []*piece
-			if first.left > 0 {
-				pieces = first.collect(wanted(first))
-			}
-			first.mu.Unlock()
-			if len(pieces) == 0 { // it is on its way to the spool
-				return some, nil
-			}
-			for _, p := range pieces {
-				s.hand(p)
-			}
-		default:
-			for p := range ready {
-				p.behind = false
-				s.behind--
-				p.log.Info("partition has caught up")
-			}
+		case j == nil && first == nil:
+			s.caughtUp(ready)
+			return some, nil
+		case j == nil:
+			j = first
+		}
+		var pieces []*piece
+		j.mu.Lock()
+		if j != first || j.left > 0 {
+			pieces = j.collect(wanted(j))
+		}
+		j.mu.Unlock()
+		if len(pieces) == 0 { // it is on its way to the spool
 			return some, nil
 		}
+		for _, p := range pieces {
+			s.hand(p)
+		}
+	}
+}
+
+// ready are the partitions left behind that get on and do not have much to do; some says
+// that there are such that get on.
+func (s *sender) ready() (ready map[*partition]bool, some bool) {
+	ready = map[*partition]bool{}
+	for p := range s.all {
+		if !p.behind || p.stuck() {
+			continue
+		}
+		some = true
+		if n, _ := p.queue.waiting(); n < recalls {
+			ready[p] = true
+		}
+	}
+	return ready, some
+}
+
+// firstOwing is the first job in memory, since other partitions are at it, that owes what
+// is wanted, and its offset: what is recalled comes before it.
+func (s *sender) firstOwing(wanted func(*job) func(owed) bool) (first *job, offset int64) {
+	offset = math.MaxInt64
+	for _, j := range s.owing {
+		if j.base < offset && slices.ContainsFunc(j.owed, wanted(j)) {
+			first, offset = j, j.base
+		}
+	}
+	return first, offset
+}
+
+// recall makes a job of the first frame before an offset that owes what is wanted; nil if
+// there is none.
+func (s *sender) recall(before int64, wanted func(*job) func(owed) bool) (*job, error) {
+	var said []byte
+	var is bool
+	f, note, err := s.in.Recall(before, func(note []byte) bool {
+		if !bytes.Equal(note, said) {
+			j := &job{}
+			said, is = note, readNote(note, s.binding, j) == nil && slices.ContainsFunc(j.owed, wanted(j))
+		}
+		return is
+	})
+	if f == nil || err != nil {
+		return nil, err
+	}
+	j := &job{frame: f, base: f.Base}
+	if err := readNote(note, s.binding, j); err != nil {
+		return nil, err
+	}
+	s.owing = append(s.owing, j)
+	return j, nil
+}
+
+// caughtUp says that partitions get what is theirs at once again.
+func (s *sender) caughtUp(partitions map[*partition]bool) {
+	for p := range partitions {
+		p.behind = false
+		s.behind--
+		p.log.Info("partition has caught up")
+	}
+	if s.behind == 0 {
+		s.owing = nil
 	}
 }
 
