@@ -175,6 +175,20 @@ func TestNoClockDecidesWhatIsADuplicate(t *testing.T) {
 	}
 }
 
+// settles starts an output on a log with batches in doubt: these values are to be there, and
+// so many batches to count as perhaps doubled.
+func (f *fake) settles(t *testing.T, cfg *Config, log *outputstest.Log, want []string, doubled float64) {
+	t.Helper()
+	r := start(t, cfg, log)
+	acked(t, log)
+	if got := f.values(t); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != doubled {
+		t.Errorf("counted %v times, want %v", n, doubled)
+	}
+}
+
 // TestWhatAnotherConfigurationLeftInDoubtIsCounted: it can't be sent as the same batch,
 // so it may come twice.
 func TestWhatAnotherConfigurationLeftInDoubtIsCounted(t *testing.T) {
@@ -190,14 +204,7 @@ func TestWhatAnotherConfigurationLeftInDoubtIsCounted(t *testing.T) {
 			change(before)
 			log := outputstest.NewLog(t, recordbatch.Snappy)
 			want := leaveInDoubt(t, before, f, log, 1)
-			r := start(t, cfg, log)
-			acked(t, log)
-			if got := f.values(t); !slices.Equal(got, want) {
-				t.Errorf("%q, want %q", got, want)
-			}
-			if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != 1 {
-				t.Errorf("counted %v times, want once", n)
-			}
+			f.settles(t, cfg, log, want, 1)
 		})
 	}
 }
@@ -207,14 +214,7 @@ func TestWhatWasInDoubtBeforeTransactionsIsCounted(t *testing.T) {
 	f := newFake(t, 1)
 	log := outputstest.NewLog(t, recordbatch.Snappy)
 	want := leaveInDoubt(t, settings(f.addr), f, log, 1)
-	r := start(t, transactional(f.addr), log)
-	acked(t, log)
-	if got := f.values(t); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != 1 {
-		t.Errorf("counted %v times, want once", n)
-	}
+	f.settles(t, transactional(f.addr), log, want, 1)
 }
 
 // TestABatchInDoubtThatIsThenRefused: a broker whose answer was lost may have taken it.

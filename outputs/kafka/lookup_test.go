@@ -307,14 +307,7 @@ func TestWhoMayNotReadSendsAllTheSame(t *testing.T) {
 		res.Topics = append(res.Topics, topic)
 		return res, nil, true
 	})
-	r := start(t, cfg, log)
-	acked(t, log)
-	if got := f.values(t); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != 1 {
-		t.Errorf("counted %v times, want once", n)
-	}
+	f.settles(t, cfg, log, want, 1)
 }
 
 // TestWhatOnlyTheLeaderHasIsWaitedFor: no reader sees yet what its replicas do not have,
@@ -344,14 +337,7 @@ func TestWhatOnlyTheLeaderHasIsWaitedFor(t *testing.T) {
 		}
 		return nil
 	})
-	r := start(t, cfg, log)
-	acked(t, log)
-	if got := f.values(t); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if n := r.count("spillway_delivery_uncertain_total", maybeDoubled); n != 0 {
-		t.Errorf("counted %v times", n)
-	}
+	f.settles(t, cfg, log, want, 0)
 }
 
 // TestABatchThatIsNotThereGoesOutInAnotherEpoch: a request of before that comes late is
