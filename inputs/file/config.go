@@ -28,6 +28,7 @@ type Config struct {
 	MaxLine      config.Size   `yaml:"max_line" doc:"The longest line. A longer one is cut, marked with log.truncated, and counted." min:"16" max:"64MiB"`
 	ScanInterval time.Duration `yaml:"scan_interval" doc:"How often to look at all files and folders, whatever the system's notifications say. Scans that take long are made less often, so that they never need more than 2% of a core." min:"5ms" max:"1h"`
 	FileFields   []string      `yaml:"file_fields" doc:"What each record is to be told of its file, as a field: its path (log.file.path), its name (log.file.name), the offset at which the line begins (log.file.offset)." oneof:"path,name,offset" example:"[path, offset]"`
+	Multiline    Multiline     `yaml:"multiline" doc:"Makes records of several lines, such as stack traces. Without it, or with nothing in it, each line is a record."`
 	PathPattern  string        `yaml:"path_pattern" doc:"Takes fields out of the paths of files: {name} is a part of a folder's or file's name that becomes a field, {name:int} one that is a number, * anything within a folder, ** anything. Files that do not match have none of them." example:"/var/log/pods/{k8s.namespace.name}_{k8s.pod.name}_{k8s.pod.uid}/{k8s.container.name}/{k8s.container.restart_count:int}.log"`
 	Watch        string        `yaml:"watch" doc:"How to notice changes between scans: auto asks the system to tell (inotify and its like), poll only scans, as network file systems need." oneof:"auto,poll"`
 }
@@ -40,6 +41,7 @@ func Default() *Config {
 		MaxOpenFiles: 1024,
 		MaxLine:      config.MiB,
 		ScanInterval: time.Second,
+		Multiline:    Multiline{FlushAfter: time.Second, MaxLines: 1000},
 		Watch:        "auto",
 	}
 }

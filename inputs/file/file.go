@@ -52,7 +52,8 @@ type file struct {
 	// partial is how many bytes from the offset hold no line end, once that
 	// is much; need is how long a read must be to make progress, 0 for any.
 	partial, need int
-	lineBytes     int // average length of the lines last read
+	held          bool // whole lines after the offset wait for the rest of their record
+	lineBytes     int  // average length of the lines last read
 }
 
 // newSource returns a key for a source: random, so that it is never used twice,
@@ -74,7 +75,7 @@ func newSource(path string) string {
 func (f *file) restart() {
 	f.content = content{generation: f.generation, size: f.size}
 	f.headLen, f.tailLen, f.tail, f.marks = 0, 0, f.tail[:0], f.marks[:0]
-	f.skipping, f.partial, f.need = false, 0, 0
+	f.skipping, f.partial, f.need, f.held = false, 0, 0, false
 }
 
 // keepTail remembers the end of data, which was just read, as the bytes before

@@ -27,8 +27,10 @@ type world struct {
 	// outside: rotated files have names that are not read, so that a file which
 	// no input has met before its rotation is lost, as it must be.
 	outside bool
-	whole   map[string]int  // per log, the lines in the file of that name
-	met     map[string]bool // per log, whether the file of that name has a committed position
+	// multiline: every third line is a record of three.
+	multiline bool
+	whole     map[string]int  // per log, the lines in the file of that name
+	met       map[string]bool // per log, whether the file of that name has a committed position
 }
 
 var logNames = []string{"a.log", "b.log"}
@@ -41,6 +43,9 @@ func TestModelOfRotationsAndCrashes(t *testing.T) {
 		b.cfg.MaxOpenFiles = rapid.SampledFrom([]int{3, 100}).Draw(rt, "max_open_files")
 		b.cfg.Watch = rapid.SampledFrom([]string{"auto", "poll"}).Draw(rt, "watch")
 		b.cfg.ScanInterval = 5 * time.Millisecond
+		if w.multiline = rapid.Bool().Draw(rt, "multiline"); w.multiline {
+			b.cfg.Multiline.Indent, b.cfg.Multiline.FlushAfter = true, 20*time.Millisecond
+		}
 		if w.outside = rapid.Bool().Draw(rt, "rotated files are outside the glob"); w.outside {
 			b.cfg.Paths = []config.Path{config.Path(b.path("*.log"))}
 		}
@@ -66,7 +71,15 @@ func pick(t *rapid.T) string { return rapid.SampledFrom(logNames).Draw(t, "log")
 
 func (w *world) line(name string) string {
 	w.next[name]++
-	return fmt.Sprintf("%s %06d %s", name, w.next[name], strings.Repeat("x", w.next[name]%97))
+	return w.text(name, w.next[name])
+}
+
+func (w *world) text(name string, n int) string {
+	text := fmt.Sprintf("%s %06d %s", name, n, strings.Repeat("x", n%97))
+	if w.multiline && n%3 == 0 {
+		text += "\n\tat x\r\n\tat y"
+	}
+	return text
 }
 
 func (w *world) writer(name string) *os.File {
@@ -102,9 +115,10 @@ func (w *world) part(name string) {
 		return
 	}
 	line := w.line(name)
-	_, err := w.writer(name).WriteString(line[:len(line)/2])
+	begun := min(len(line)/2, 8) // no whole line of a record: after a pause it would be one
+	_, err := w.writer(name).WriteString(line[:begun])
 	w.must(err)
-	w.partial[name] = line[len(line)/2:]
+	w.partial[name] = line[begun:]
 }
 
 func (w *world) complete(name string) {
@@ -252,7 +266,7 @@ func (w *world) report() {
 	if len(seen) != w.total() {
 		for _, name := range logNames {
 			for i := 1; i <= w.next[name]; i++ {
-				text := fmt.Sprintf("%s %06d %s", name, i, strings.Repeat("x", i%97))
+				text := w.text(name, i)
 				if seen[text] == 0 {
 					w.T.Fatalf("%d of %d lines arrived; %q is missing\n%s", len(seen), w.total(), text, w.log)
 				}

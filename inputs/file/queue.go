@@ -102,6 +102,15 @@ func waits(f *file) bool {
 	return false
 }
 
+// followed says whether a file waits for its turn that waits said to wait for f: f is
+// complete, or the order of its log is lost.
+func (q *queue) followed(f *file) bool {
+	log := q.logs[logOf(f.path)]
+	return log != nil && f.birth > 0 && !f.isCopy && slices.ContainsFunc(log.files, func(g *file) bool {
+		return g.birth > f.birth && f.written <= g.birth && !g.isCopy
+	})
+}
+
 // logOf is the path that the file at path had before it was rotated, as far as its name
 // tells: the same for all files of a log.
 func logOf(path string) string {

@@ -28,6 +28,11 @@ type reader struct {
 	// description is what records are told of their file, by fields.
 	description description
 	fields      []record.Field
+	// split finds records of several lines; nil: each line is one.
+	split        *splitter
+	endedForSize []int              // records of the batch, for takeRecords
+	waiting      map[*file]struct{} // files that hold a part of a record
+	pause        *time.Timer        // runs while there are any
 
 	found   *discovery
 	watch   *watcher // nil: only scans
@@ -65,6 +70,11 @@ func newReader(cfg *Config, env inputs.Env, m metrics, out inputs.Emitter) *read
 		beginning: &file{source: "beginning", fd: -1},
 	}
 	r.flush.Stop()
+	r.waiting, r.pause = map[*file]struct{}{}, time.NewTimer(time.Hour)
+	r.pause.Stop()
+	if machine, _ := cfg.Multiline.machine(); machine != nil { // which was checked
+		r.split = &splitter{machine: machine, longest: int(cfg.MaxLine), maxLines: cfg.Multiline.MaxLines}
+	}
 	r.found = newDiscovery(cfg, r.log, r.count)
 	committed := out.Resume()
 	r.saved = newPool(committed, r.log, r.count)
@@ -92,6 +102,7 @@ func (r *reader) close() {
 		}
 	}
 	r.flush.Stop()
+	r.pause.Stop()
 	r.scan.timer.Stop()
 	r.metrics.files.Sub(float64(len(r.files)))
 }
@@ -134,6 +145,9 @@ func (r *reader) run(ctx context.Context, full chan<- *record.Batch) error {
 			r.handOff()
 		case <-r.flush.C:
 			r.flushBatch()
+		case <-r.pause.C:
+			r.now = time.Now()
+			r.pauses()
 		case <-pings:
 			r.takeHints()
 		case <-r.scan.timer.C:

@@ -93,7 +93,10 @@ func (r *reader) read(f *file, size int64) (more bool) {
 			}
 			continue
 		}
-		if f.partial >= partialBytes && !r.lineEnds(f) {
+		if f.partial >= partialBytes && !r.paused(f) && !r.lineEnds(f) {
+			if f.held {
+				r.wait(f)
+			}
 			return !checked && !r.unchanged(f, size)
 		}
 		if checked && !r.room(f) {
@@ -124,7 +127,12 @@ func (r *reader) read(f *file, size int64) (more bool) {
 		}
 		last := n < len(space)
 		first := b.Len()
-		used := r.take(f, b, space[:n], last)
+		var used int
+		if r.split == nil {
+			used = r.take(f, b, space[:n], last)
+		} else {
+			used = r.takeRecords(f, b, space[:n], last)
+		}
 		switch {
 		case f.skipping:
 		case last && b.Len() < record.MaxRecords:
@@ -133,14 +141,30 @@ func (r *reader) read(f *file, size int64) (more bool) {
 			r.describe(f, b, first)
 			return false
 		case used == 0:
-			f.need = r.maxRead()
+			f.need = r.needed(n)
 		}
 		r.describe(f, b, first)
 	}
 }
 
-// maxRead is how long a read must be to hold the longest line with its end.
-func (r *reader) maxRead() int { return int(r.cfg.MaxLine) + len("\r\n") }
+// maxRead is how long a read must be to hold the longest line with its end, or the
+// longest record with what follows it.
+func (r *reader) maxRead() int {
+	if r.split != nil {
+		return r.split.window()
+	}
+	return int(r.cfg.MaxLine) + len("\r\n")
+}
+
+// needed is how much to read after a read of so many bytes was not enough. Records
+// that are longer than the room in a batch are more common than such lines, and
+// most are not much longer.
+func (r *reader) needed(bytes int) int {
+	if r.split != nil {
+		return min(r.maxRead(), 2*bytes)
+	}
+	return r.maxRead()
+}
 
 // want is how much to read: what fits into the batch, but not much more than
 // the lines that it may still hold.

@@ -20,7 +20,7 @@ var levels = []struct {
 	packages []string
 }{
 	// What formats, parses and touches the system, and knows nothing else.
-	{0, []string{"record/field", "spool/recordbatch", "spool/vfs", "internal/config", "internal/failpoint", "internal/metric", "internal/ownlog"}},
+	{0, []string{"record/field", "spool/recordbatch", "spool/vfs", "internal/config", "internal/failpoint", "internal/metric", "internal/multiline", "internal/ownlog"}},
 	{1, []string{"record/jsonscan", "internal/tlsconf"}},
 	{2, []string{"record"}},
 	{3, []string{"record/expr", "codec", "spool", "internal/registry", "internal/kafkaconn"}},
