@@ -159,11 +159,13 @@ func (c *Cursor) firstFrame(from, to int64) (*Frame, error) {
 		}
 		limit := c.recalling.seek(s, from)
 		s.mu.Unlock()
-		f, err := c.firstOnDisk(from, to, limit)
+		f, again, err := c.firstOnDisk(from, to, limit)
 		if f != nil || err != nil {
 			return f, err
 		}
-		from = limit
+		if !again {
+			from = limit
+		}
 	}
 	return nil, nil
 }
@@ -181,49 +183,33 @@ func (c *Cursor) firstOf(frames []*Frame, from, to int64) *Frame {
 }
 
 // firstOnDisk is the first frame of the output's lane in [from, to) of the segment that
-// recalling stands in, which is to be read up to limit.
-func (c *Cursor) firstOnDisk(from, to, limit int64) (*Frame, error) {
+// recalling stands in, which is to be read up to limit. Again says that it has to be
+// looked for anew.
+func (c *Cursor) firstOnDisk(from, to, limit int64) (f *Frame, again bool, err error) {
 	r := &c.recalling
 	for {
 		e, err := r.header()
 		switch {
 		case isEOF(err) || r.expected >= min(to, limit):
-			return nil, nil
+			return nil, false, nil
 		case errors.Is(err, errBad):
 			err = c.skip(r, err, limit)
 		case err != nil:
 		case e.Control() || e.BaseOffset < from || c.out.laneAt(e.BaseOffset) != e.ProducerEpoch:
 			r.pass(e)
 		default:
-			f, bad := r.frame(e)
-			if !errors.Is(bad, errBad) {
-				return f, c.unlessGone(r, bad)
+			if f, err = r.frame(e); err == nil {
+				return f, false, nil
 			}
-			err = c.skip(r, bad, limit)
+			if errors.Is(err, errBad) {
+				err = c.skip(r, err, limit)
+			}
 		}
 		if err != nil {
-			return nil, c.unlessGone(r, err)
+			again, err = c.gone(r, err)
+			return nil, again, err
 		}
 	}
-}
-
-// unlessGone is the error of reading a segment, but for one that was dropped, or written
-// again, while it was read.
-func (c *Cursor) unlessGone(r *reader, err error) error {
-	if err == nil {
-		return nil
-	}
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	gone := !slices.Contains(c.s.segments, r.seg)
-	r.seg = nil
-	switch {
-	case c.s.closing.Err() != nil:
-		return ErrClosed
-	case gone:
-		return nil
-	}
-	return err
 }
 
 // merge makes one of entries that are next to each other and alike: an output may be

@@ -2,10 +2,12 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spillway/spillway/spool/vfs"
@@ -344,4 +346,29 @@ func TestWhatStaysDeferredDoesNotGrowFromLifeToLife(t *testing.T) {
 	}
 	shut(t, s)
 	balanced(t, fs)
+}
+
+// brokenFile is that of a segment which was closed while it was read.
+type brokenFile struct{ vfs.File }
+
+func (brokenFile) ReadAt([]byte, int64) (int, error) { return 0, syscall.EBADF }
+
+// A segment that is given up while Recall reads it, after a failed sync say, is no loss of
+// what it held: that stands in another one.
+func TestASegmentThatGoesUnderRecallIsLookedForAnew(t *testing.T) {
+	s := open(t, vfs.Memory(), Options{Outputs: []Output{{ID: "o", Lane: "l"}}})
+	c := cursor(t, s, "o")
+	there := s.segments[0]
+	for _, gone := range []bool{true, false} {
+		seg := there
+		if gone {
+			seg = &segment{}
+		}
+		c.recalling = reader{seg: seg, scanner: scanner{file: brokenFile{}, end: 100}}
+		f, again, err := c.firstOnDisk(0, 10, 10)
+		if f != nil || again != gone || errors.Is(err, syscall.EBADF) == gone {
+			t.Errorf("gone %v: %v, again %v, %v", gone, f, again, err)
+		}
+	}
+	shut(t, s)
 }

@@ -143,19 +143,25 @@ func (r *reader) frame(e entry) (*Frame, error) {
 	return f, nil
 }
 
-// unreadable is for a segment that cannot be read: it may have been dropped, or
-// written again after a failed sync, while it was read.
+// unreadable is for a segment that cannot be read.
 func (c *Cursor) unreadable(err error) (*Frame, bool, error) {
+	again, err := c.gone(&c.reading, err)
+	return nil, again, err
+}
+
+// gone says that a segment which cannot be read is not one any more: it was dropped, or
+// written again after a failed sync, while it was read. Else the error is that of reading.
+func (c *Cursor) gone(r *reader, err error) (bool, error) {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gone := !slices.Contains(s.segments, c.reading.seg)
-	c.reading.seg = nil
+	gone := !slices.Contains(s.segments, r.seg)
+	r.seg = nil
 	switch {
 	case s.closing.Err() != nil:
-		return nil, false, ErrClosed
+		return false, ErrClosed
 	case gone:
-		return nil, true, nil
+		return true, nil
 	}
-	return nil, false, err
+	return false, err
 }

@@ -23,12 +23,12 @@ func (c *Cursor) Stage(f *Frame, note []byte) error {
 		}
 		c.s.mu.Unlock()
 		if g == nil {
-			return errNotOut
+			return fmt.Errorf("%w: at %d", errNotOut, st.Offset)
 		}
 		return c.write(jrStage, appendStaged(nil, &st))
 	})
-	if err != nil && errors.Is(err, errNotOut) {
-		return fmt.Errorf("%w: at %d", err, f.Base)
+	if errors.Is(err, errNotOut) {
+		return err
 	}
 	return c.written(err)
 }
