@@ -3,10 +3,9 @@
 //
 // One goroutine, the reader, owns everything that is known of the partitions
 // (reader.go, partition.go). It asks each leader that is not being asked, in
-// rounds: for offsets where one is missing (offsets.go), else for records
-// instead. A round waits for its broker in a goroutine of its own (round.go),
-// and so does a look at who leads what (look.go); one channel operation brings the
-// whole answer back. The reader takes the records out of it (answer.go, skip.go,
+// rounds: for offsets where one is missing (offsets.go), else for records. A round
+// waits for its broker in a goroutine of its own (round.go), and so does a look at who
+// leads what (look.go); one channel operation brings the whole answer back. The reader takes the records out of it (answer.go, skip.go,
 // taker.go) and fills batches. While it waits in Emit no more is asked for, so
 // what is held is bounded by the answers under way, which share fetch_max_bytes.
 //
