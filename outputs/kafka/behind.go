@@ -87,7 +87,6 @@ func (s *sender) leaveBehind() error {
 			p.log.Warn("partition does not get on and is left behind; what it is owed waits in the spool")
 		}
 		for _, pc := range untouched {
-			p.busy.Add(-1)
 			if err := s.owe(pc); err != nil {
 				return err
 			}
@@ -298,5 +297,5 @@ func (s *sender) hand(p *piece) {
 	if to.number != p.partition {
 		p.move(to)
 	}
-	to.give(p)
+	to.queue.push(p)
 }

@@ -26,9 +26,9 @@ type partition struct {
 	topic  string
 	number int32
 	log    *slog.Logger
-	queue  *queue
-	// busy is how many pieces it was given and has not finished.
-	busy       atomic.Int32
+	// queue is what it was given and has not finished. How many these are is bounded by
+	// the window, by recalls, and by what an earlier life has left in doubt.
+	queue      *queue
 	leaderless atomic.Bool
 	// failing says that the latest attempt has failed.
 	failing atomic.Bool
@@ -40,13 +40,6 @@ type partition struct {
 	next identity
 	// last is the largest offset that the broker has acknowledged in this life.
 	last int64
-}
-
-// give hands a piece over. How many there are is bounded by the window, by recalls, and by
-// what an earlier life has left in doubt.
-func (p *partition) give(pc *piece) {
-	p.busy.Add(1)
-	p.queue.push(pc)
 }
 
 // move makes another partition than before send p. What was sent must get another
@@ -72,7 +65,6 @@ func (p *partition) run(ctx context.Context) (err error) {
 		}
 		p.failing.Store(false)
 		p.queue.done()
-		p.busy.Add(-1)
 		select {
 		case p.idle <- struct{}{}:
 		default:

@@ -77,6 +77,13 @@ func (q *queue) waiting() (n int, since time.Duration) {
 	return n, since
 }
 
+// idle says that there is nothing to do.
+func (q *queue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.current == nil && len(q.pieces) == 0
+}
+
 // takeBack takes out the pieces of which nothing was sent, and returns them and the jobs
 // of the others.
 func (q *queue) takeBack() (untouched []*piece, others []*job) {

@@ -226,7 +226,7 @@ func (s *sender) dispatch(ctx context.Context, f *spool.Frame) error {
 	if err := to.prepare(p, 0); err != nil {
 		return err
 	}
-	to.give(p)
+	to.queue.push(p)
 	return nil
 }
 

@@ -150,10 +150,10 @@ func (t *topic) idlePartition() *partition {
 		p := t.partitions[(t.next+i)%len(t.partitions)]
 		switch {
 		case p.leaderless.Load() || p.behind:
-			if p.busy.Load() == 0 {
+			if p.queue.idle() {
 				leaderless = p
 			}
-		case p.busy.Load() > 0:
+		case !p.queue.idle():
 			leading = true
 		default:
 			t.next = int(p.number) + 1
@@ -166,8 +166,8 @@ func (t *topic) idlePartition() *partition {
 	return leaderless
 }
 
-// stickyPartition is where the records without key of a frame go that is taken
-// apart: the next that is idle, or the next that gets on, or the next at all.
+// stickyPartition is where the records without key of a frame go that is taken apart,
+// or all of it in a transaction: the next that is idle, or the next that gets on, or the next at all.
 func (t *topic) stickyPartition() int32 {
 	if p := t.idlePartition(); p != nil {
 		return p.number

@@ -180,7 +180,7 @@ func (s *sender) attempt(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		for _, p := range j.pieces {
 			p.round = r
-			s.home(p).give(p)
+			s.home(p).queue.push(p)
 		}
 	}
 	for {
